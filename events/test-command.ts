@@ -1,4 +1,4 @@
-// One command for each operation of IOMMU_TEST_CMD, which asks the kernel's mock IOMMU for a device or an event.
+// One command for each operation of IOMMU_TEST_CMD, which drives the kernel's mock IOMMU.
 
 /** What all operations share; what `id` names depends on the operation. */
 type TestOp<Type extends string, Fields = unknown> = Readonly<
