@@ -112,8 +112,8 @@ function writerSource(key: string, [, offset, type]: Field): string {
 /**
  * Builds the decoder of a layout: call it once at start-up, not per struct.
  *
- * The decoder reads every field, whatever the caller's size was, so its view must be as long as the struct, and
- * zero past the bytes that the caller gave: what the kernel reads there (`copy_struct_from_user()`).
+ * The decoder reads every field, whatever the caller's size was: its view must be as long as the struct, and
+ * zero past the bytes that the caller gave, as the kernel reads them (`copy_struct_from_user()`).
  */
 export function decoder<const L extends StructLayout>(layout: L): Decode<Decoded<L>> {
   const type = layout.type === undefined ? [] : [`type:${JSON.stringify(layout.type)}`];
