@@ -25,12 +25,19 @@ function parseJson(text: string, at: TracePosition): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const column = /at position (\d+)/.exec(cause instanceof Error ? cause.message : '')?.[1];
-    const from = column === undefined ? text.length : Number(column);
-    const found = from < text.length ? shown(text.slice(from, from + 40)) : 'the end of the line';
-    const detail = `expected a JSON object, found ${found} at column ${from + 1}`;
-    throw new TraceFormatError('TRC001-not-json', at, detail, { cause });
+    const found = foundInstead(text, cause instanceof Error ? cause.message : '');
+    throw new TraceFormatError('TRC001-not-json', at, `expected a JSON object, found ${found}`, { cause });
   }
+}
+
+/** What stands where JSON.parse gave up; its message tells the column, or only the character. */
+function foundInstead(text: string, message: string): string {
+  const position = /at position (\d+)/.exec(message)?.[1];
+  const from = message.includes('end of JSON input') ? text.length : Number(position ?? 0);
+  if (from >= text.length) return 'the end of the line';
+  if (position !== undefined) return `${shown(text.slice(from, from + 40))} at column ${from + 1}`;
+  const character = /^Unexpected token '(.[^']?)'/s.exec(message)?.[1];
+  return character === undefined ? shown(text) : `${shown(text)} with an unexpected ${shown(character)}`;
 }
 
 /** Nearly every line of a recording. Accepts only what `lineFields` accepts; the rest goes the slow way. */
