@@ -61,16 +61,21 @@ function gzipDecoder(file: string, sink: Sink): Decoder {
     }
     gunzip.destroy();
   });
-  gunzip.on('error', (cause: NodeJS.ErrnoException) => {
+  const fail = (cause: NodeJS.ErrnoException): void => {
     const code = cause.code === 'Z_BUF_ERROR' ? 'TRC010-cut-short' : 'TRC011-bad-compression';
     reject(damage(code, file, sink, contentSize, cause));
-  });
+  };
+  gunzip.on('error', fail);
   gunzip.on('end', () => resolve(undefined));
 
   return {
-    push: (bytes) => waiting(() => gunzip.write(bytes, (error) => !error && resolve(undefined))),
+    push: async (bytes) => {
+      // Zeros after the last member are padding, at which the stream ends by itself.
+      if (gunzip.readableEnded) return undefined;
+      return waiting(() => gunzip.write(bytes, (error) => (error ? fail(error) : resolve(undefined))));
+    },
     end: async () => {
-      await waiting(() => gunzip.end());
+      if (!gunzip.readableEnded) await waiting(() => gunzip.end());
     },
   };
 }
@@ -109,7 +114,7 @@ function zstdDecoder(file: string, sink: Sink): Decoder {
 }
 
 function damage(code: TraceErrorCode, file: string, sink: Sink, contentSize: number, cause: unknown) {
-  const found = code === 'TRC010-cut-short' ? 'the end of the file' : 'damage';
+  const found = code === 'TRC010-cut-short' ? 'the end of the file' : 'damage somewhere';
   const reason = cause instanceof Error ? ` (${cause.message})` : '';
   const detail = `expected more compressed data, found ${found} after ${contentSize} decompressed bytes${reason}`;
   return new TraceFormatError(code, { file, line: sink.line() }, detail, { cause });
