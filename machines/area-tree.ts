@@ -6,7 +6,8 @@
  * alignment bits (alignment conflicts), so that none of these questions walks the areas. Why it is our own:
  * docs/decisions/0003.
  */
-import { type HoleSummary, mayHold, mergeHoles, NO_HOLE, needOf, summarizeHole } from './hole-summary.ts';
+import { type AreaNode, EMPTY_NODE, type Entry, entryOf, insert, remove, replace } from './area-node.ts';
+import { mayHold, needOf } from './hole-summary.ts';
 
 /** One mapped interval; `last` is inclusive, `startByte` the offset of its first byte in the pages object. */
 export type Area = Readonly<{
@@ -29,43 +30,8 @@ export type AreaTree = AreaNode;
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
-/** An area with what it and its predecessor alone decide: copying a path does not work it out again. */
-type Entry = Readonly<{
-  area: Area;
-  /** The first byte after the predecessor, 0 if there is none: where the hole before this area begins. */
-  free: bigint;
-  /** Alignment bits of this area. */
-  bits: number;
-  /** The hole before this area. */
-  hole: HoleSummary;
-}>;
-
-class AreaNode {
-  readonly iova: bigint;
-  readonly entry: Entry;
-  readonly left: AreaNode;
-  readonly right: AreaNode;
-  readonly size: number;
-  /** Alignment bits of the whole subtree. */
-  readonly bits: number;
-  /** The holes before the areas of the subtree. */
-  readonly holes: HoleSummary;
-
-  constructor(entry: Entry, left?: AreaNode, right?: AreaNode) {
-    this.iova = entry.area.iova;
-    this.entry = entry;
-    this.left = left ?? this;
-    this.right = right ?? this;
-    this.size = left && right ? left.size + right.size + 1 : 0;
-    this.bits = left && right ? left.bits | right.bits | entry.bits : 0;
-    this.holes = left && right ? mergeHoles(mergeHoles(left.holes, right.holes), entry.hole) : NO_HOLE;
-  }
-}
-
-const NO_AREA: Area = { iova: 0n, last: 0n, pagesId: 0, startByte: 0n, prot: 0, pins: 0, locks: 0 };
-
 /** The tree without areas; the one value of its kind. */
-export const EMPTY_AREAS: AreaTree = new AreaNode({ area: NO_AREA, free: 0n, bits: 0, hole: NO_HOLE });
+export const EMPTY_AREAS: AreaTree = EMPTY_NODE;
 
 export function areaCount(tree: AreaTree): number {
   return tree.size;
@@ -83,31 +49,14 @@ export function areaAt(tree: AreaTree, iova: bigint): Area | undefined {
 
 /** The lowest area that shares a byte with [start, last]: iopt_area_iter_first(). */
 export function firstIntersecting(tree: AreaTree, start: bigint, last: bigint): Area | undefined {
-  let atOrBefore: Area | undefined;
-  let after: Area | undefined;
-  for (let node = tree; node.size > 0; ) {
-    if (node.iova > start) {
-      after = node.entry.area;
-      node = node.left;
-    } else {
-      atOrBefore = node.entry.area;
-      node = node.right;
-    }
-  }
-  if (atOrBefore !== undefined && atOrBefore.last >= start) return atOrBefore;
-  return after !== undefined && after.iova <= last ? after : undefined;
+  const { atOrBefore, after } = neighbours(tree, start);
+  if (atOrBefore !== undefined && atOrBefore.area.last >= start) return atOrBefore.area;
+  return after !== undefined && after.area.iova <= last ? after.area : undefined;
 }
 
 /** The lowest area that begins after this byte. */
 export function nextAfter(tree: AreaTree, last: bigint): Area | undefined {
-  let found: Area | undefined;
-  for (let node = tree; node.size > 0; ) {
-    if (node.iova > last) {
-      found = node.entry.area;
-      node = node.left;
-    } else node = node.right;
-  }
-  return found;
+  return neighbours(tree, last).after?.area;
 }
 
 /** The n-th area in IOVA order, counted from 0. */
@@ -128,21 +77,23 @@ export function nthArea(tree: AreaTree, n: number): Area | undefined {
 /** The tree with this area added, or put in place of the one with the same start; overlap is our bug. */
 export function putArea(tree: AreaTree, area: Area): AreaTree {
   if (area.last < area.iova) throw new Error(`invariant: ${describe(area)} ends before it starts`);
-  const standing = firstIntersecting(tree, area.iova, area.last);
-  if (standing === undefined) return insert(tree, area, -1n);
-  if (standing.iova !== area.iova) throw overlap(area, standing);
-  if (standing.last === area.last) return replace(tree, area);
-  const next = nextAfter(tree, area.iova);
-  if (next !== undefined && next.iova <= area.last) throw overlap(area, next);
-  return insert(removeArea(tree, area.iova), area, -1n);
+  const { atOrBefore, after } = neighbours(tree, area.iova);
+  if (after !== undefined && after.area.iova <= area.last) throw overlap(area, after.area);
+  if (atOrBefore === undefined) return insert(tree, entryOf(area, 0n), after);
+  const { area: former, free } = atOrBefore;
+  if (former.iova === area.iova) {
+    if (former.last === area.last) return replace(tree, entryOf(area, free));
+    return putArea(remove(tree, atOrBefore, after), area);
+  }
+  if (former.last >= area.iova) throw overlap(area, former);
+  return insert(tree, entryOf(area, former.last + 1n), after);
 }
 
 /** The tree without the area that starts at this IOVA. That there is none is our bug. */
 export function removeArea(tree: AreaTree, iova: bigint): AreaTree {
-  let node = tree;
-  while (node.size > 0 && node.iova !== iova) node = iova < node.iova ? node.left : node.right;
-  if (node.size === 0) throw new Error(`invariant: no area starts at 0x${iova.toString(16)}`);
-  return remove(tree, node.entry, node.entry.area.last + 1n);
+  const { atOrBefore, after } = neighbours(tree, iova);
+  if (atOrBefore?.area.iova !== iova) throw new Error(`invariant: no area starts at 0x${iova.toString(16)}`);
+  return remove(tree, atOrBefore, after);
 }
 
 /** Calls `visit` on each area that shares a byte with [start, last], ascending, until it answers false. */
@@ -180,104 +131,37 @@ export function forEachHole(
   };
   const walk = ({ size, holes, iova, entry, left, right }: AreaNode): boolean => {
     if (size === 0 || !mayHold(holes, need)) return true;
-    if (within.start < entry.free && !walk(left)) return false;
+    if (within.start < iova && !walk(left)) return false;
     if (mayHold(entry.hole, need) && !offer(entry.free, iova)) return false;
-    return within.last <= entry.area.last || walk(right);
+    return within.last <= iova || walk(right);
   };
   if (walk(tree)) offer(endOf(tree), within.last + 1n);
 }
 
-/** Adds an area known to fit; `before` is the last byte of its predecessor among those passed by. */
-function insert(node: AreaNode, area: Area, before: bigint): AreaNode {
-  if (node.size === 0) return new AreaNode(entryOf(area, before + 1n), EMPTY_AREAS, EMPTY_AREAS);
-  const { entry, left, right } = node;
-  if (area.iova > node.iova) return balance(entry, left, insert(right, area, entry.area.last));
-  const inItsHole = area.iova >= entry.free;
-  return balance(inItsHole ? freeFrom(entry, area.last + 1n) : entry, insert(left, area, before), right);
-}
+type Neighbours = Readonly<{ atOrBefore: Entry | undefined; after: Entry | undefined }>;
 
-/** Puts an area in place of one of the same extent. */
-function replace({ iova, entry, left, right }: AreaNode, area: Area): AreaNode {
-  if (area.iova < iova) return new AreaNode(entry, replace(left, area), right);
-  if (area.iova > iova) return new AreaNode(entry, left, replace(right, area));
-  return new AreaNode({ ...entry, area, bits: alignmentBits(area) }, left, right);
-}
-
-/** Takes an entry out and gives its room to its successor, the one whose hole begins at `end`. */
-function remove(node: AreaNode, gone: Entry, end: bigint): AreaNode {
-  const { entry, left, right } = node;
-  if (gone.area.iova > node.iova) return balance(entry, left, remove(right, gone, end));
-  if (gone.area.iova < node.iova) {
-    const successor = entry.free === end;
-    return balance(successor ? freeFrom(entry, gone.free) : entry, remove(left, gone, end), right);
+/** The last area that starts at or before this byte and the first that starts after it. */
+function neighbours(tree: AreaTree, iova: bigint): Neighbours {
+  let atOrBefore: Entry | undefined;
+  let after: Entry | undefined;
+  for (let node = tree; node.size > 0; ) {
+    if (node.iova > iova) {
+      after = node.entry;
+      node = node.left;
+    } else {
+      atOrBefore = node.entry;
+      node = node.right;
+    }
   }
-  if (right.size === 0) return left;
-  return balance(freeFrom(firstEntry(right), gone.free), left, withoutFirst(right));
-}
-
-function withoutFirst({ entry, left, right }: AreaNode): AreaNode {
-  return left.size === 0 ? right : balance(entry, withoutFirst(left), right);
-}
-
-/**
- * Joins two subtrees that are at most one change out of balance. Weight is size plus one; a side may weigh
- * three times the other, and rotates once when its inner child weighs less than twice the outer: the pair
- * (3, 2) of Hirai and Yamamoto, "Balancing weight-balanced trees", proven to hold under put and remove.
- */
-function balance(entry: Entry, left: AreaNode, right: AreaNode): AreaNode {
-  const leftWeight = left.size + 1;
-  const rightWeight = right.size + 1;
-  if (rightWeight > 3 * leftWeight) return rotateLeft(entry, left, right);
-  if (leftWeight > 3 * rightWeight) return rotateRight(entry, left, right);
-  return new AreaNode(entry, left, right);
-}
-
-function rotateLeft(
-  entry: Entry,
-  left: AreaNode,
-  { entry: high, left: inner, right: outer }: AreaNode,
-): AreaNode {
-  if (inner.size + 1 < 2 * (outer.size + 1))
-    return new AreaNode(high, new AreaNode(entry, left, inner), outer);
-  const lower = new AreaNode(entry, left, inner.left);
-  return new AreaNode(inner.entry, lower, new AreaNode(high, inner.right, outer));
-}
-
-function rotateRight(
-  entry: Entry,
-  { entry: low, left: outer, right: inner }: AreaNode,
-  right: AreaNode,
-): AreaNode {
-  if (inner.size + 1 < 2 * (outer.size + 1))
-    return new AreaNode(low, outer, new AreaNode(entry, inner, right));
-  const upper = new AreaNode(entry, inner.right, right);
-  return new AreaNode(inner.entry, new AreaNode(low, outer, inner.left), upper);
-}
-
-function firstEntry(tree: AreaNode): Entry {
-  let node = tree;
-  while (node.left.size > 0) node = node.left;
-  return node.entry;
+  return { atOrBefore, after };
 }
 
 /** The first byte after all areas. */
-function endOf(tree: AreaNode): bigint {
+function endOf(tree: AreaTree): bigint {
   if (tree.size === 0) return 0n;
   let node = tree;
   while (node.right.size > 0) node = node.right;
   return node.entry.area.last + 1n;
-}
-
-function entryOf(area: Area, free: bigint): Entry {
-  return { area, free, bits: alignmentBits(area), hole: summarizeHole(free, area.iova) };
-}
-
-function alignmentBits({ iova, last, startByte }: Area): number {
-  return Number(BigInt.asUintN(12, iova | (last - iova + 1n) | startByte));
-}
-
-function freeFrom({ area, bits }: Entry, free: bigint): Entry {
-  return { area, free, bits, hole: summarizeHole(free, area.iova) };
 }
 
 function describe({ iova, last }: Area): string {

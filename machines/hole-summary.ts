@@ -2,7 +2,7 @@
  * What a set of holes can hold, in a few machine words, so that a search can skip them all at once.
  *
  * A hole has room for a request of some alignment if enough of it remains from its first aligned byte on. A
- * summary keeps the greatest such remainder for twelve alignments, 2^10 to 2^21, as seven-bit logarithms packed
+ * summary keeps the greatest such remainder for twelve alignments, 2^10 to 2^21, as seven-bit logarithms,
  * four to a word. It errs only upwards: what it denies is impossible, what it grants is still to be checked.
  */
 

@@ -1,0 +1,33 @@
+/** What happens to hardware page tables. */
+import type { Range } from './ioas.ts';
+import type { Capture } from './memory.ts';
+
+/** What the driver gave a paging HWPT. */
+export type Domain = Readonly<{
+  driver: string;
+  instance: string;
+  /** Stage or table format, in the driver's words. */
+  format: string;
+  /** Smallest page size in bytes. */
+  granule: number;
+  /** One bit for each page size. */
+  pageSizes: bigint;
+  aperture: Range;
+  cacheCoherent: boolean;
+  noIommu: boolean;
+}>;
+
+export type HwptEvent =
+  | Readonly<{
+      type: 'HwptPagingAllocated'; context: number; id: number; ioasId: number; auto: boolean; nestParent: boolean;
+      pasidCompat: boolean; dirtyOps: boolean; faultId: number; domain: Domain; captures: readonly Capture[];
+    }>
+  | Readonly<{
+      type: 'HwptNestedAllocated'; context: number; id: number; parentId: number; viommuId: number; pasidCompat: boolean;
+      faultId: number; instance: string; iotlb: number; data: string;
+    }>
+  | Readonly<{ type: 'HwptDestroyed'; context: number; id: number }>
+  | Readonly<{ type: 'DirtyTrackingSet'; context: number; id: number; enabled: boolean }>
+  | Readonly<{ type: 'PagesDirtied'; context: number; id: number; granules: readonly number[] }>
+  | Readonly<{ type: 'PagesCleaned'; context: number; id: number; granules: readonly number[] }>
+  | Readonly<{ type: 'IotlbInvalidated'; context: number; id: number; slots: readonly number[] }>;

@@ -1,0 +1,24 @@
+/** The register of refusals: every errno that the model answers has one entry here. */
+import type { ErrnoName } from './errno.ts';
+import type { Rule } from './rule.ts';
+import { deviceRules } from './rules/device.ts';
+import { dispatchRules } from './rules/dispatch.ts';
+import { hwptRules } from './rules/hwpt.ts';
+import { ioasRules } from './rules/ioas.ts';
+import { memoryRules } from './rules/memory.ts';
+import { viommuRules } from './rules/viommu.ts';
+
+export const RULES = {
+  ...dispatchRules,
+  ...ioasRules,
+  ...memoryRules,
+  ...deviceRules,
+  ...hwptRules,
+  ...viommuRules,
+} as const satisfies Readonly<Record<string, Rule>>;
+
+export type RuleId = keyof typeof RULES;
+
+export function errnoOf(id: RuleId): ErrnoName {
+  return RULES[id].errno;
+}

@@ -1,0 +1,95 @@
+/** What an in-kernel user of an IOAS may pin, read or write (iommufd_access_pin_pages(), iommufd_access_rw()). */
+import type { PinnedPart } from '../events/access.ts';
+import { canRead, canWrite } from './address-space.ts';
+import { type Area, areaAt, nextAfter } from './area-tree.ts';
+import { PROT_READ, PROT_WRITE, pagesAt, U64_MAX } from './mapping.ts';
+import { type Ioas, mustBe } from './objects.ts';
+import { uncovered, type Pages } from './pages.ts';
+import { newTally, pinRange, type Tally } from './pinning.ts';
+import type { Failure, Site } from './site.ts';
+import type { Context } from './world.ts';
+
+export type PinnedRange = Readonly<{ parts: PinnedPart[]; tally: Tally }>;
+
+/** Byte range of one area that an access touches: [at, last] and the offset of `at` in the pages object. */
+type Span = Readonly<{ area: Area; pages: Pages; first: bigint; last: bigint; startByte: bigint }>;
+
+/** Walks the areas that cover [iova, iova + length) until `visit` refuses or a gap shows. */
+function walk(context: Context, ioas: Ioas, iova: bigint, length: bigint, visit: (span: Span) => Failure | undefined): Failure | undefined {
+  const last = iova + length - 1n;
+  let at = iova;
+  for (let area: Area | undefined = areaAt(ioas.areas, iova); ; area = nextAfter(ioas.areas, (area as Area).last)) {
+    if (area === undefined || area.iova > at) return { rule: 'access/covered' };
+    const end = area.last < last ? area.last : last;
+    const span = { area, pages: pagesAt(context, area.pagesId), first: at, last: end, startByte: area.startByte + (at - area.iova) };
+    const failure = visit(span);
+    if (failure !== undefined || end === last) return failure;
+    at = end + 1n;
+  }
+}
+
+function refusesRange(iova: bigint, length: bigint): Failure | undefined {
+  if (length === 0n) return { rule: 'access/length' };
+  return iova + length - 1n > U64_MAX ? { rule: 'access/overflow' } : undefined;
+}
+
+function refusesPermission(span: Span, write: boolean): Failure | undefined {
+  if (!(span.area.prot & (write ? PROT_WRITE : PROT_READ))) return { rule: 'access/permission' };
+  if (write && !span.pages.writable) return { rule: 'access/pages-writable' };
+  return span.pages.kind === 'dmabuf' ? { rule: 'access/dmabuf' } : undefined;
+}
+
+/** What pinning [iova, iova + length) would hold. */
+export function planPin(
+  site: Site, context: Context, ioasId: number, iova: bigint, length: bigint, write: boolean,
+): PinnedRange | Failure {
+  const refused = refusesRange(iova, length);
+  if (refused !== undefined) return refused;
+  const parts: PinnedPart[] = [];
+  const tally = newTally();
+  const end = iova + length - 1n;
+  const failure = walk(context, mustBe(context, ioasId, 'ioas'), iova, length, (span) => {
+    const endByte = span.startByte + (span.last - span.first) + 1n;
+    if (span.startByte % 4096n !== 0n || (span.last !== end && endByte % 4096n !== 0n)) return { rule: 'access/page-aligned' };
+    const permission = refusesPermission(span, write);
+    if (permission !== undefined) return permission;
+    const first = Number(span.startByte >> 12n);
+    const last = Number((endByte - 1n) >> 12n);
+    parts.push({ areaIova: span.area.iova, pagesId: span.pages.id, first, last });
+    return pinRange(site, tally, span.pages, first, last);
+  });
+  return failure ?? { parts, tally };
+}
+
+/** What reading or writing [iova, iova + length) meets. `slow` avoids the copy through the owner's addresses. */
+export function planReadWrite(
+  site: Site, context: Context, ioasId: number, iova: bigint, length: bigint, options: Readonly<{ write: boolean; slow: boolean }>,
+): Failure | undefined {
+  const refused = refusesRange(iova, length);
+  if (refused !== undefined) return refused;
+  return walk(context, mustBe(context, ioasId, 'ioas'), iova, length, (span) => {
+    return refusesPermission(span, options.write) ?? transfer(site, span, options);
+  });
+}
+
+/** iopt_pages_rw_access(): through the owner's addresses where it can, else through pinned or pinnable pages. */
+function transfer(site: Site, span: Span, options: Readonly<{ write: boolean; slow: boolean }>): Failure | undefined {
+  const { pages } = span;
+  const length = Number(span.last - span.first + 1n);
+  const owner = site.world.spaces.get(pages.spaceId);
+  if (pages.kind === 'user' && owner !== undefined) {
+    const address = Number(pages.basePage * 4096n + span.startByte);
+    const own = site.process.spaceId === pages.spaceId && !options.slow;
+    const single = span.startByte >> 12n === (span.startByte + BigInt(length) - 1n) >> 12n && !owner.gone;
+    if (own || single) {
+      if (!owner.known) return { missing: 'the address space of the mapping process' };
+      const allowed = options.write ? canWrite(owner, address, length) : canRead(owner, address, length);
+      return allowed ? undefined : { rule: 'access/user-memory' };
+    }
+  }
+  const first = Number(span.startByte >> 12n);
+  const last = Number((span.startByte + BigInt(length) - 1n) >> 12n);
+  if (uncovered(pages.pinned, first, last).length === 0) return undefined;
+  // Pinned for the time of the copy only, and nobody is charged.
+  return pinRange(site, newTally(), { ...pages, account: 'none' }, first, last);
+}

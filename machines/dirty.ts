@@ -1,0 +1,153 @@
+/** Deciders of dirty tracking (iopt_read_and_clear_dirty_data(), iova_bitmap.c) and the mock's way to dirty a page. */
+import type { Event } from '../events/event.ts';
+import type { HwptGetDirtyBitmap, HwptSetDirtyTracking } from '../events/hwpt-command.ts';
+import { DONE, done, type Outcome, type Patch, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import type { TestDirty } from '../events/test-command.ts';
+import { canWrite } from './address-space.ts';
+import { type Area, areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
+import { leafAt } from './leaf.ts';
+import { pagesAt, U64_MAX } from './mapping.ts';
+import { type HwptPaging, type Ioas, mustBe, objectOf } from './objects.ts';
+import { canRespond, failed, isFailure, type Site } from './site.ts';
+import { readSecond } from './user-data.ts';
+
+const ENABLE = 1;
+const NO_CLEAR = 1;
+/** Pages of bitmap memory that are pinned at a time. */
+const BITMAP_PAGE = 4096n;
+
+/** iommufd_hwpt_set_dirty_tracking(). Enabling clears what was dirty, also when tracking is on already. */
+export function decideHwptSetDirtyTracking(site: Site, command: HwptSetDirtyTracking): Outcome {
+  if (command.flags & ~ENABLE) return refuse('set-dirty/flags');
+  const hwpt = objectOf(site.context, command.hwptId, 'hwpt-paging');
+  if (hwpt === undefined) return refuse('hwpt-paging/exists');
+  if (!hwpt.dirtyOps) return refuse('set-dirty/ops');
+  const enabled = (command.flags & ENABLE) !== 0;
+  const base = { context: site.context.id, id: hwpt.id };
+  const events: Event[] = [];
+  if (enabled && hwpt.dirty.size > 0) events.push({ type: 'PagesCleaned', ...base, granules: [...hwpt.dirty] });
+  if (enabled !== hwpt.dirtyTracking) events.push({ type: 'DirtyTrackingSet', ...base, enabled });
+  return done(events);
+}
+
+/** iommufd_hwpt_get_dirty_bitmap(): after its checks it always succeeds; holes and bad bitmaps only lose bits. */
+export function decideHwptGetDirtyBitmap(site: Site, command: HwptGetDirtyBitmap): Outcome {
+  const { iova, length, pageSize } = command;
+  if (command.flags & ~NO_CLEAR || command.reserved !== 0) return refuse('get-dirty/flags');
+  const hwpt = objectOf(site.context, command.hwptId, 'hwpt-paging');
+  if (hwpt === undefined) return refuse('hwpt-paging/exists');
+  const ioas = mustBe(site.context, hwpt.ioasId, 'ioas');
+  if (length === 0n) return refuse('get-dirty/length');
+  if (iova + length - 1n > U64_MAX) return refuse('get-dirty/overflow');
+  const end = (iova + length) & U64_MAX;
+  const align = BigInt(ioas.align);
+  if (iova % align || end % align) return refuse('get-dirty/alignment');
+  if (pageSize === 0n) return refuse('get-dirty/page-size');
+  if ((iova | end) & (pageSize - 1n)) return refuse('get-dirty/page-alignment');
+  if (!hwpt.dirtyOps) return refuse('get-dirty/ops');
+  if (hwpt.dirty.size === 0) return DONE;
+  if (site.kernel.has.has('dirty-needs-tracking') && !hwpt.dirtyTracking) return DONE;
+  return readBitmap(site, command, hwpt, ioas);
+}
+
+type Extent = { start: bigint; last: bigint };
+
+/** Walks the areas from `iova` to the first hole; each dirty leaf sets the bits of its whole extent. */
+function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, ioas: Ioas): Outcome {
+  const last = command.iova + command.length - 1n;
+  const dirty: Extent[] = [];
+  const granules: number[] = [];
+  let at = command.iova;
+  for (let area: Area | undefined = areaAt(ioas.areas, at); area !== undefined && area.iova <= at; area = nextAfter(ioas.areas, area.last)) {
+    const end = area.last < last ? area.last : last;
+    const missing = collect(site, hwpt, ioas, area, at, end, dirty, granules);
+    if (missing !== undefined) return undetermined(missing);
+    if (end === last) break;
+    at = end + 1n;
+  }
+  const events: Event[] = [];
+  if (!(command.flags & NO_CLEAR) && granules.length > 0) {
+    events.push({ type: 'PagesCleaned', context: site.context.id, id: hwpt.id, granules });
+  }
+  return done(events, undefined, bitmapPatches(site, command, dirty));
+}
+
+/** Dirty leaves of `area` within [start, last], each once, ascending; answers the fact that is missing. */
+function collect(
+  site: Site, hwpt: HwptPaging, ioas: Ioas, area: Area, start: bigint, last: bigint, dirty: Extent[], granules: number[],
+): string | undefined {
+  const granule = BigInt(hwpt.domain.granule);
+  let until = -1n;
+  for (const number of [...hwpt.dirty].sort((one, other) => one - other)) {
+    const iova = BigInt(number) * granule;
+    if (iova < area.iova || iova > area.last) continue;
+    if (iova <= until) {
+      granules.push(number);
+      continue;
+    }
+    const leaf = leafAt(site, hwpt, ioas, area, iova);
+    if (leaf === undefined) return 'the physical contiguity of the mapped pages';
+    if (leaf.last < start || leaf.start > last) continue;
+    dirty.push(leaf);
+    granules.push(number);
+    until = leaf.last;
+  }
+  return undefined;
+}
+
+/** iova_bitmap_set(): a leaf that starts below the request is dropped; one that ends past it may set bits further on. */
+function bitmapPatches(site: Site, command: HwptGetDirtyBitmap, dirty: readonly Extent[]): Patch[] {
+  const { iova, length, pageSize } = command;
+  const shift = BigInt((pageSize & -pageSize).toString(2).length - 1);
+  const address = Number(command.data);
+  const bytes = ((length - 1n) >> shift) / 8n + 1n;
+  const offset = command.data % BITMAP_PAGE;
+  const pinnedEnd = ((offset + bytes + BITMAP_PAGE - 1n) / BITMAP_PAGE) * BITMAP_PAGE - offset;
+  const patched = new Map<number, number>();
+  for (const leaf of dirty) {
+    if (leaf.start < iova) continue;
+    for (let bit = (leaf.start - iova) >> shift; bit <= (leaf.last - iova) >> shift; bit++) {
+      if (bit / 8n >= pinnedEnd) break;
+      const at = Number(bit / 8n);
+      if (!canWrite(site.space, address + at, 1)) continue;
+      patched.set(at, (patched.get(at) ?? 0) | (1 << Number(bit % 8n)));
+    }
+  }
+  const before = site.second;
+  return [...patched].map(([at, bits]) => ({ at, bytes: Uint8Array.of((before?.[at] ?? 0) | bits) }));
+}
+
+/** iommufd_test_dirty(): marks granules by hand; IOVAs without a translation are counted all the same. */
+export function decideTestDirty(site: Site, command: TestDirty): Outcome {
+  const { iova, length, pageSize, uptr } = command;
+  if (pageSize === 0n || length === 0n || iova % pageSize || length % pageSize || uptr === 0n) return refuse('mock-dirty/arguments');
+  if (length / pageSize > 1n << 27n) return refuse('mock-dirty/length');
+  const hwpt = objectOf(site.context, command.id, 'hwpt-paging');
+  if (hwpt === undefined) return refuse('hwpt-paging/exists');
+  if (!hwpt.dirtyTracking) return refuse('mock-dirty/tracking');
+  const count = Number(length / pageSize);
+  const bytes = readSecond(site, Number(uptr), 0, Math.ceil(count / 8), 'mock-dirty/bitmap');
+  if (isFailure(bytes)) return failed(bytes);
+  const marked = markedGranules(site, command, hwpt, bytes, count);
+  const events: Event[] = marked.granules.length === 0 ? [] : [{ type: 'PagesDirtied', context: site.context.id, id: hwpt.id, granules: marked.granules }];
+  if (!canRespond(site)) return refuseAfter('respond/fault', events);
+  return done(events, { outNrDirty: BigInt(marked.count) });
+}
+
+function markedGranules(site: Site, command: TestDirty, hwpt: HwptPaging, bytes: Uint8Array, count: number): { granules: number[]; count: number } {
+  const { areas } = mustBe(site.context, hwpt.ioasId, 'ioas');
+  const granule = BigInt(hwpt.domain.granule);
+  const bySlot = site.kernel.has.has('mock-dirty-slot-bug');
+  const granules: number[] = [];
+  let marked = 0;
+  for (let bit = 0; bit < count; bit++) {
+    if (!(((bytes[bit >> 3] ?? 0) >> (bit & 7)) & 1)) continue;
+    const slot = command.iova / command.pageSize + BigInt(bit);
+    const at = bySlot ? slot * granule : command.iova + BigInt(bit) * command.pageSize;
+    const area = at > U64_MAX ? undefined : firstIntersecting(areas, at, at);
+    const mapped = area !== undefined && !pagesAt(site.context, area.pagesId).detached;
+    if (mapped) granules.push(Number(at / granule));
+    if (mapped || !bySlot) marked++;
+  }
+  return { granules, count: marked };
+}

@@ -1,0 +1,137 @@
+/** IOMMU drivers of real hardware behind vfio-pci: what they accept, as far as recordings and sources tell. */
+import type { DeviceTraits } from '../../events/device.ts';
+import type { Domain } from '../../events/hwpt.ts';
+import type { RuleId } from '../../events/rules.ts';
+import { U64_MAX } from '../mapping.ts';
+import type { Hwpt } from '../objects.ts';
+import type { Failure } from '../site.ts';
+import type { Driver, HwInfo, PagingRequest } from './driver.ts';
+
+/** Page sizes of a table with 4 KiB, 2 MiB and 1 GiB leaves. */
+const CPU_PAGE_SIZES = 0x4020_1000n;
+
+export type PciIommu = Readonly<{
+  name: string;
+  /** Driver-view of the flag sets that HWPT_ALLOC accepts, each with the format it gives. */
+  formats: ReadonlyMap<number, Readonly<{ format: string; apertureLast: bigint }>>;
+  /** Page sizes and cache coherency of its domains. */
+  pageSizes: bigint;
+  cacheCoherent: boolean;
+  /** Domains of this format can sit on a PASID. */
+  pasidFormats: readonly string[];
+  hwInfo: HwInfo;
+  nestedOnPaging: boolean;
+  userPasidTable: boolean;
+  viommuType: ((traits: DeviceTraits, kind: number) => boolean) | undefined;
+  /** Attaching a HWPT with a fault queue to a device without PRI. */
+  faultRule: RuleId;
+}>;
+
+function allocPaging(iommu: PciIommu, { traits, flags, data }: PagingRequest): Domain | Failure {
+  const format = iommu.formats.get(flags);
+  if (data.length !== 0 || format === undefined) return { rule: 'driver/paging-flags' };
+  return {
+    driver: iommu.name, instance: traits.instance, format: format.format, granule: 4096, pageSizes: iommu.pageSizes,
+    aperture: { start: 0n, last: format.apertureLast }, cacheCoherent: iommu.cacheCoherent, noIommu: false,
+  };
+}
+
+function attach(iommu: PciIommu, traits: DeviceTraits, hwpt: Hwpt): RuleId | undefined {
+  if (hwpt.kind === 'hwpt-paging' && hwpt.domain.driver !== iommu.name) return 'core/driver';
+  if (hwpt.faultId !== 0 && !traits.pri) return iommu.faultRule;
+  return undefined;
+}
+
+/** The driver object for one described IOMMU. */
+export function pciIommuDriver(iommu: PciIommu): Driver {
+  return {
+    name: iommu.name,
+    userPasidTable: iommu.userPasidTable,
+    allocPaging: (_site, request) => allocPaging(iommu, request),
+    allocNested: iommu.nestedOnPaging ? () => ({ rule: 'driver/nested' }) : undefined,
+    allocNestedOnViommu: undefined,
+    attach: (_site, _plan, device, hwpt) => attach(iommu, device.traits, hwpt),
+    canSetPasid: (hwpt) => hwpt.kind === 'hwpt-paging' && iommu.pasidFormats.includes(hwpt.domain.format),
+    detached: () => undefined,
+    hwInfo: (_traits, type) => (type === 0 || type === iommu.hwInfo.type ? iommu.hwInfo : undefined),
+    capabilities: (traits) => (traits.dirty ? 1n : 0n),
+    viommuType: iommu.viommuType,
+    initViommu: () => ({ windowLength: 0n, reply: undefined }),
+    initVdevice: () => undefined,
+    invalidateNested: undefined,
+    invalidateViommu: undefined,
+    hwQueue: undefined,
+    hwQueueType: () => false,
+  };
+}
+
+function registers(length: number, fill: (view: DataView) => void): Uint8Array {
+  const view = new DataView(new ArrayBuffer(length));
+  fill(view);
+  return new Uint8Array(view.buffer);
+}
+
+/** Intel VT-d. `cap` and `ecap` are the registers; first-stage support (FLTS) is preferred where there is any. */
+export function vtdDriver(cap: bigint, ecap: bigint, addressWidth: number): Driver {
+  const last = (1n << BigInt(addressWidth)) - 1n;
+  const scalable = ((ecap >> 43n) & 1n) === 1n;
+  const firstStage = scalable && ((ecap >> 47n) & 1n) === 1n;
+  const plain = firstStage ? { format: 'first-stage', apertureLast: last >> 1n } : { format: 'second-stage', apertureLast: last };
+  const formats = new Map([[0, plain], [8, plain]]);
+  const nested = ((ecap >> 26n) & 1n) === 1n;
+  if (scalable && nested) formats.set(1, { format: 'second-stage', apertureLast: last });
+  return pciIommuDriver({
+    name: 'intel-vtd',
+    formats,
+    pageSizes: CPU_PAGE_SIZES,
+    cacheCoherent: ((ecap >> 7n) & 1n) === 1n,
+    pasidFormats: ['first-stage', 'second-stage'],
+    hwInfo: {
+      type: 1,
+      bytes: registers(24, (view) => {
+        view.setUint32(0, 1, true);
+        view.setBigUint64(8, cap, true);
+        view.setBigUint64(16, ecap, true);
+      }),
+    },
+    nestedOnPaging: true,
+    userPasidTable: false,
+    viommuType: undefined,
+    faultRule: 'vtd/fault-without-pri',
+  });
+}
+
+/** AMD-Vi without PASID support: one table format, the whole address space, any vIOMMU type by name. */
+export function amdDriver(features: bigint): Driver {
+  return pciIommuDriver({
+    name: 'amd',
+    formats: new Map([[0, { format: 'v1', apertureLast: U64_MAX }]]),
+    pageSizes: 0xffff_ffff_ffff_f000n,
+    cacheCoherent: true,
+    pasidFormats: [],
+    hwInfo: { type: 4, bytes: registers(16, (view) => view.setBigUint64(0, features, true)) },
+    nestedOnPaging: false,
+    userPasidTable: false,
+    viommuType: () => true,
+    faultRule: 'driver/fault-queue',
+  });
+}
+
+/** Arm SMMUv3 with both stages; `outputBits` is the output address size. */
+export function smmuv3Driver(outputBits: number): Driver {
+  const stage1 = { format: 'stage-1', apertureLast: 0xffff_ffff_ffffn };
+  const stage2 = { format: 'stage-2', apertureLast: (1n << BigInt(outputBits)) - 1n };
+  return pciIommuDriver({
+    name: 'arm-smmu-v3',
+    formats: new Map([[0, stage1], [8, stage1], [1, stage2]]),
+    pageSizes: CPU_PAGE_SIZES,
+    cacheCoherent: true,
+    pasidFormats: ['stage-1'],
+    // The ID registers are hardware: the recording does not hold them.
+    hwInfo: { type: 2, bytes: new Uint8Array(40), unknowableFrom: 8 },
+    nestedOnPaging: false,
+    userPasidTable: true,
+    viommuType: () => false,
+    faultRule: 'driver/fault-queue',
+  });
+}

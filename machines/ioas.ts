@@ -1,0 +1,83 @@
+/** Deciders of address spaces: allocation, IOVA ranges and the allowed list. */
+
+import type { Range } from '../events/ioas.ts';
+import type { IoasAlloc, IoasAllowIovas, IoasIovaRanges } from '../events/ioas-command.ts';
+import { done, type Outcome, type Patch, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import { canRead, canWrite } from './address-space.ts';
+import { holesOf, intersectsAny } from './intervals.ts';
+import { freeId, objectOf } from './objects.ts';
+import { canRespond, type Site } from './site.ts';
+
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
+const RANGE_BYTES = 16;
+
+/** iommufd_ioas_alloc_ioctl(). A failed write-back takes the new object down again. */
+export function decideIoasAlloc(site: Site, command: IoasAlloc): Outcome {
+  if (command.flags !== 0) return refuse('ioas-alloc/flags');
+  if (!canRespond(site)) return refuse('respond/fault');
+  const id = freeId(site.context);
+  return done([{ type: 'IoasAllocated', context: site.context.id, id }], { outIoasId: id });
+}
+
+/** iommufd_ioas_iova_ranges(): holes of the reserved set; the array is filled as far as it goes. */
+export function decideIoasIovaRanges(site: Site, command: IoasIovaRanges): Outcome {
+  if (command.reserved !== 0) return refuse('ioas-iova-ranges/reserved');
+  const ioas = objectOf(site.context, command.ioasId, 'ioas');
+  if (ioas === undefined) return refuse('ioas/exists');
+  const holes = holesOf(ioas.reserved, 0n, U64_MAX);
+  const buffer: Patch[] = [];
+  const address = Number(command.allowedIovas);
+  for (const [index, hole] of holes.entries()) {
+    if (index >= command.numIovas) break;
+    if (!canWrite(site.space, address + index * RANGE_BYTES, RANGE_BYTES)) {
+      return refuseAfter('ioas-iova-ranges/array', [], undefined, buffer);
+    }
+    buffer.push({ at: index * RANGE_BYTES, bytes: rangeBytes(hole) });
+  }
+  if (!canRespond(site)) return refuseAfter('respond/fault', [], undefined, buffer);
+  const reply = { numIovas: holes.length, outIovaAlignment: BigInt(ioas.align) };
+  if (holes.length > command.numIovas) return refuseAfter('ioas-iova-ranges/capacity', [], reply, buffer);
+  return done([], reply, buffer);
+}
+
+/** struct iommu_iova_range. */
+export function rangeBytes(range: Range): Uint8Array {
+  const bytes = new Uint8Array(RANGE_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, range.start, true);
+  view.setBigUint64(8, range.last, true);
+  return bytes;
+}
+
+/** iommufd_ioas_allow_iovas(): the whole list is replaced, or the old one stays. */
+export function decideIoasAllowIovas(site: Site, command: IoasAllowIovas): Outcome {
+  if (command.reserved !== 0) return refuse('ioas-allow-iovas/reserved');
+  const ioas = objectOf(site.context, command.ioasId, 'ioas');
+  if (ioas === undefined) return refuse('ioas/exists');
+  const ranges: Range[] = [];
+  for (let index = 0; index < command.numIovas; index++) {
+    const range = readRange(site, Number(command.allowedIovas), index);
+    if (range === 'unreadable') return refuse('ioas-allow-iovas/array');
+    if (range === 'unknown') return undetermined(`element ${index} of the array of ranges`);
+    if (range.start >= range.last) return refuse('ioas-allow-iovas/order');
+    if (intersectsAny(ranges, range.start, range.last)) return refuse('ioas-allow-iovas/overlap');
+    ranges.push(range);
+  }
+  for (const range of ranges) {
+    if (intersectsAny(ioas.reserved, range.start, range.last))
+      return refuse('ioas-allow-iovas/reserved-range');
+  }
+  return done([{ type: 'RangesAllowed', context: site.context.id, id: ioas.id, ranges }]);
+}
+
+function readRange(site: Site, address: number, index: number): Range | 'unreadable' | 'unknown' {
+  const at = index * RANGE_BYTES;
+  const { second } = site;
+  if (second !== undefined && at + RANGE_BYTES <= second.length) {
+    const view = new DataView(second.buffer, second.byteOffset, second.length);
+    return { start: view.getBigUint64(at, true), last: view.getBigUint64(at + 8, true) };
+  }
+  return canRead(site.space, address + at, RANGE_BYTES) && site.space?.known !== false
+    ? 'unknown'
+    : 'unreadable';
+}

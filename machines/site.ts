@@ -1,0 +1,59 @@
+/** Where a command is issued: by whom, on which descriptor, with which memory, under which kernel and IOMMU. */
+import { type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import type { Event } from '../events/event.ts';
+import type { RuleId } from '../events/rules.ts';
+import { type AddressSpace, canWrite } from './address-space.ts';
+import type { KernelProfile } from './kernel-profile.ts';
+import type { Platform } from './platform.ts';
+import type { Context, OpenFile, Process, World } from './world.ts';
+
+/** What the recording says of the descriptor that a MAP_FILE names. */
+export type DescriptorFact = Readonly<{ open: boolean; ino: number; size: bigint; type: string }>;
+
+/** Filled anew for each call; deciders only read it. */
+export interface Site {
+  world: World;
+  kernel: KernelProfile;
+  platform: Platform;
+  process: Process;
+  space: AddressSpace | undefined;
+  /** The context behind the descriptor; undefined on a VFIO device file that is not bound. */
+  context: Context;
+  file: OpenFile;
+  /** User address of the struct, and how many bytes of it the kernel may write back. */
+  arg: number;
+  structLength: number;
+  /** Bytes of the second buffer before the call as far as they are known, and its address. */
+  second: Uint8Array | undefined;
+  descriptor: DescriptorFact | undefined;
+  /** The descriptor number that the process would get, -1 where the recording does not tell. */
+  newFd: number;
+  /** The call is known to have succeeded: memory that looks unpinnable is taken to be fine. */
+  trusting: boolean;
+}
+
+export const CAP_IPC_LOCK = 14n;
+export const CAP_SYS_RAWIO = 17n;
+export const CAP_SYS_RESOURCE = 24n;
+
+export function capable(site: Site, capability: bigint): boolean {
+  return ((site.process.capabilities >> capability) & 1n) === 1n;
+}
+
+/** Whether the response struct can be written back: copy_to_user() of min(size, struct size) bytes. */
+export function canRespond(site: Site): boolean {
+  return canWrite(site.space, site.arg, site.structLength);
+}
+
+/** Why something could not be done: a rule, or a fact that is missing. */
+export type Failure = Readonly<{ rule: RuleId } | { missing: string }>;
+
+/** The outcome of a failure that leaves nothing behind but `events`. */
+export function failed(failure: Failure, events: readonly Event[] = []): Outcome {
+  if ('missing' in failure) return undetermined(failure.missing);
+  return events.length === 0 ? refuse(failure.rule) : refuseAfter(failure.rule, events);
+}
+
+export function isFailure(value: object): value is Failure {
+  return 'rule' in value || 'missing' in value;
+}

@@ -1,0 +1,89 @@
+/** What events leave behind in hardware page tables. */
+import type { HwptEvent } from '../events/hwpt.ts';
+import { unreachable } from '../events/unreachable.ts';
+import { U64_MAX } from '../machines/mapping.ts';
+import { type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
+import type { Context, World } from '../machines/world.ts';
+import { dropReservations, holdAreas, realign, releaseAreas } from './ioas.ts';
+import { contextOf, initialPhase, publish, remove, step, use } from './objects.ts';
+import { capture } from './pages.ts';
+
+const SLOTS = 4;
+
+function allocatePaging(world: World, context: Context, event: Extract<HwptEvent, { type: 'HwptPagingAllocated' }>): void {
+  const { type: _type, context: _context, captures, ...facts } = event;
+  publish(context, {
+    ...facts, kind: 'hwpt-paging', users: 1, phase: initialPhase('hwpt-paging'), dirtyTracking: false, dirty: new Set(),
+  });
+  const ioas = mustBe(context, event.ioasId, 'ioas');
+  capture(world, context, captures);
+  if (ioas.hwptIds.length === 0) holdAreas(context, ioas);
+  ioas.hwptIds.push(event.id);
+  const { start, last } = event.domain.aperture;
+  const owner = `hwpt:${event.id}`;
+  if (start > 0n) ioas.reserved.push({ start: 0n, last: start - 1n, owner });
+  if (last < U64_MAX) ioas.reserved.push({ start: last + 1n, last: U64_MAX, owner });
+  use(context, ioas.id, 1);
+  use(context, event.faultId, 1);
+  realign(context, ioas);
+}
+
+function destroy(world: World, context: Context, id: number): void {
+  const hwpt = objectAt(context, id) as Hwpt;
+  step(context, id, hwpt.kind, 'HwptDestroyed');
+  use(context, hwpt.faultId, -1);
+  if (hwpt.kind === 'hwpt-nested') {
+    use(context, hwpt.parentId, -1);
+    use(context, hwpt.viommuId, -1);
+  } else {
+    const ioas = mustBe(context, hwpt.ioasId, 'ioas');
+    ioas.hwptIds = ioas.hwptIds.filter((one) => one !== id);
+    if (ioas.hwptIds.length === 0) releaseAreas(world, context, ioas);
+    dropReservations(ioas, `hwpt:${id}`);
+    use(context, ioas.id, -1);
+    realign(context, ioas);
+  }
+  remove(context, id);
+}
+
+export function reduceHwpt(world: World, event: HwptEvent): void {
+  const context = contextOf(world, event.context);
+  switch (event.type) {
+    case 'HwptPagingAllocated':
+      allocatePaging(world, context, event);
+      return;
+    case 'HwptNestedAllocated': {
+      const { type: _type, context: _context, iotlb, ...facts } = event;
+      publish(context, {
+        ...facts, kind: 'hwpt-nested', users: 1, phase: initialPhase('hwpt-nested'), iotlb: new Array(SLOTS).fill(iotlb),
+      });
+      for (const id of [event.parentId, event.viommuId, event.faultId]) use(context, id, 1);
+      return;
+    }
+    case 'HwptDestroyed':
+      destroy(world, context, event.id);
+      return;
+    case 'DirtyTrackingSet': {
+      const hwpt = step(context, event.id, 'hwpt-paging', event.enabled ? 'DirtyTrackingStarted' : 'DirtyTrackingStopped');
+      hwpt.dirtyTracking = event.enabled;
+      return;
+    }
+    case 'PagesDirtied': {
+      const { dirty } = mustBe(context, event.id, 'hwpt-paging');
+      for (const granule of event.granules) dirty.add(granule);
+      return;
+    }
+    case 'PagesCleaned': {
+      const { dirty } = mustBe(context, event.id, 'hwpt-paging');
+      for (const granule of event.granules) dirty.delete(granule);
+      return;
+    }
+    case 'IotlbInvalidated': {
+      const { iotlb } = mustBe(context, event.id, 'hwpt-nested');
+      for (const slot of event.slots) iotlb[slot] = 0;
+      return;
+    }
+    default:
+      unreachable(event);
+  }
+}

@@ -1,0 +1,294 @@
+/** The replay engine: one line of a recording in, the prediction and the verdict of a call out. Predicts before it compares. */
+import type { Event } from '../events/event.ts';
+import { DONE, type Outcome, refuse, undetermined } from '../events/outcome.ts';
+import { unreachable } from '../events/unreachable.ts';
+import { decide } from '../machines/decide.ts';
+import { decideFaultRead, decideFaultWrite } from '../machines/fault.ts';
+import type { KernelProfile } from '../machines/kernel-profile.ts';
+import { mustBe } from '../machines/objects.ts';
+import type { Platform } from '../machines/platform.ts';
+import type { Site } from '../machines/site.ts';
+import { decideVeventqRead } from '../machines/veventq.ts';
+import { decideMmap } from '../machines/viommu.ts';
+import type { Context, OpenFile, World } from '../machines/world.ts';
+import { applyEvent } from '../reducers/evolve.ts';
+import { processOf } from '../reducers/process.ts';
+import { compareIoctl, compareMmap, compareRead, compareWrite, type Comparison } from './compare.ts';
+import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
+import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
+import { ioctlName, type IoctlEntry } from './ioctl-table.ts';
+import { newDescriptor } from './new-descriptor.ts';
+import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
+import type { IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
+import { StructBuffer } from './struct-buffer.ts';
+
+export type CallLine = IoctlLine | ReadLine | WriteLine | MmapLine;
+export type Verdict = 'conforming' | 'diverging' | 'undetermined' | 'unchecked' | 'predicted';
+
+/** What the model says of one call, and how that fits the recording. */
+export type CallResult = Readonly<{
+  line: CallLine;
+  /** The header's name of the command, or what the call was. */
+  command: string;
+  outcome: Outcome;
+  out: HexPattern | undefined;
+  ptrOut: HexPattern | undefined;
+  verdict: Verdict;
+  /** What differs, where something does. */
+  difference: Comparison | undefined;
+  /** The invariant that broke at this very call. */
+  broken: string | undefined;
+  context: number;
+}>;
+
+export type EngineOptions = Readonly<{
+  kernel: KernelProfile;
+  platform: Platform;
+  /** Told of every event just before it is applied. */
+  onEvent?: (event: Event) => void;
+}>;
+
+const NO_FILE: OpenFile = {
+  id: 0, kind: 'iommufd', contextId: 0, objectId: 0, path: '', refs: 0, phase: 'unbound', attached: false, pasids: [], length: 0n,
+  revoked: false,
+};
+const NO_CONTEXT: Context = {
+  id: 0, objects: [], lowestFree: 1, live: 0, accountMode: 'none', compatIoasId: 0, noIommuMode: false, pages: new Map(),
+  groups: new Map(), windows: [], mappings: [], refs: 0, broken: '',
+};
+
+export class ReplayEngine {
+  readonly world: World;
+  private readonly site: Site;
+  private readonly struct = new StructBuffer();
+  private readonly second = new StructBuffer();
+  private readonly onEvent: ((event: Event) => void) | undefined;
+
+  constructor(world: World, options: EngineOptions) {
+    this.world = world;
+    this.onEvent = options.onEvent;
+    this.site = {
+      world, kernel: options.kernel, platform: options.platform, process: processOf(world, 0), space: undefined, context: NO_CONTEXT,
+      file: NO_FILE, arg: 0, structLength: 0, second: undefined, descriptor: undefined, newFd: -1, trusting: false,
+    };
+  }
+
+  /** Takes one line; answers for calls, undefined for facts. */
+  feed(line: RecordedLine): CallResult | undefined {
+    switch (line.ev) {
+      case 'ioctl':
+        return this.ioctl(line);
+      case 'read':
+      case 'write':
+        return this.readWrite(line);
+      case 'mmap':
+        return this.mmap(line);
+      case 'cred':
+        return this.apply([credentials(line)]);
+      case 'vmas':
+        return this.apply([mappings(line)]);
+      case 'open':
+        return this.open(line.pid, line.errno === undefined ? (line.fd ?? line.nextFd ?? -1) : -1, line);
+      case 'dup':
+        return this.duplicate(line.pid, line.fd, line.errno === undefined ? (line.nextFd ?? line.ret ?? -1) : -1);
+      case 'close':
+        return this.apply(closed(this.site, this.world, line.pid, line.fd));
+      case 'fork':
+        return this.apply([{ type: 'ProcessForked', pid: line.pid, parent: line.parent }]);
+      case 'exit':
+        for (const fd of openDescriptors(this.world, line.pid)) this.apply(closed(this.site, this.world, line.pid, fd));
+        return this.apply([{ type: 'ProcessExited', pid: line.pid }]);
+      case 'ftruncate':
+        if (line.ret !== undefined && line.ret < 0) return undefined;
+        return this.apply([{ type: 'FileTruncated', ino: line.ino, size: BigInt(line.size) }]);
+      case 'trace':
+      case 'program':
+      case 'poll':
+        return undefined;
+      default:
+        return unreachable(line);
+    }
+  }
+
+  private apply(events: readonly Event[]): undefined {
+    for (const event of events) {
+      this.onEvent?.(event);
+      applyEvent(this.world, event);
+    }
+    return undefined;
+  }
+
+  private open(pid: number, fd: number, line: Extract<RecordedLine, { ev: 'open' }>): undefined {
+    if (fd < 0) return undefined;
+    this.replaceDescriptor(pid, fd);
+    const event = opened(line, fd);
+    return event === undefined ? undefined : this.apply([event]);
+  }
+
+  private duplicate(pid: number, from: number, fd: number): undefined {
+    if (fd < 0) return undefined;
+    this.replaceDescriptor(pid, fd);
+    return this.apply([{ type: 'DescriptorDuplicated', pid, from, fd }]);
+  }
+
+  /** A number is handed out again: whatever had it was closed unseen, or by dup2. */
+  private replaceDescriptor(pid: number, fd: number): void {
+    if (this.world.processes.get(pid)?.fds.has(fd)) this.apply(closed(this.site, this.world, pid, fd));
+  }
+
+  /** Fills the site for a call of `pid` on `fd`; answers the open file, if the descriptor has a lineage. */
+  private arrive(pid: number, fd: number): OpenFile | undefined {
+    const { site, world } = this;
+    site.process = world.processes.get(pid) ?? processOf(world, pid);
+    site.space = world.spaces.get(site.process.spaceId);
+    const fileId = site.process.fds.get(fd);
+    const file = fileId === undefined ? undefined : world.files.get(fileId);
+    site.file = file ?? NO_FILE;
+    site.context = (file === undefined ? undefined : world.contexts.get(file.contextId)) ?? NO_CONTEXT;
+    site.trusting = false;
+    return file;
+  }
+
+  private ioctl(line: IoctlLine): CallResult {
+    const { site } = this;
+    const file = this.arrive(line.pid, line.fd);
+    const number = Number(line.req);
+    if (file === undefined) return this.withoutLineage(line, ioctlName(line.kind, number));
+    site.arg = Number(line.arg);
+    this.struct.load(line.in);
+    site.second = this.loadSecond(line);
+    this.describe(line);
+    const { entry, command, refusal } = this.dispatch(file, number, line);
+    const name = entry?.name ?? ioctlName(file.kind, number);
+    site.newFd = newDescriptor(entry, line, site.process);
+    if (site.context.broken !== '') return this.unchecked(line, name, entry);
+    const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
+    const limit = entry === undefined ? 0 : site.structLength;
+    const out = structAfter(outcome, entry?.layout, this.struct, limit);
+    const ptrOut = secondAfter(outcome, site.second);
+    const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
+    const settled = this.settle(line.ret, outcome, difference, () => (command === undefined ? outcome : decide(site, command)));
+    return this.result(line, name, { outcome, out, ptrOut, difference }, settled);
+  }
+
+  private dispatch(file: OpenFile, number: number, line: IoctlLine) {
+    switch (file.kind) {
+      case 'iommufd':
+      case 'vfio-container':
+        return dispatchIommufd(this.site, number, BigInt(line.arg), this.struct);
+      case 'vfio-dev':
+        return dispatchVfioDevice(this.site, number, this.struct);
+      default:
+        return { entry: undefined, command: undefined, refusal: refuse('event-file/ioctl') };
+    }
+  }
+
+  private loadSecond(line: IoctlLine): Uint8Array | undefined {
+    if (line.ptrIn === undefined) return undefined;
+    this.second.load(line.ptrIn);
+    return this.second.bytes.subarray(0, this.second.length);
+  }
+
+  /** What MAP_FILE's descriptor was: a fact of the recording, learned before the call is decided. */
+  private describe(line: IoctlLine): void {
+    const { file } = line;
+    this.site.descriptor = undefined;
+    if (file === undefined) return;
+    const open = file.errno === undefined;
+    const size = BigInt(file.size ?? 0);
+    this.site.descriptor = { open, ino: file.ino ?? 0, size, type: file.type ?? '' };
+    if (open && file.ino !== undefined) this.apply([{ type: 'FileSized', ino: file.ino, size }]);
+  }
+
+  private readWrite(line: ReadLine | WriteLine): CallResult {
+    const { site } = this;
+    const file = this.arrive(line.pid, line.fd);
+    const name = `${line.ev}(${file?.kind ?? line.kind})`;
+    if (file === undefined) return this.withoutLineage(line, name);
+    if (site.context.broken !== '') return this.unchecked(line, name, undefined);
+    const outcome = line.ev === 'read' ? this.decideRead(file, line.len) : this.decideWrite(file, line);
+    const difference = outcome.missing !== undefined ? undefined : line.ev === 'read' ? compareRead(line, outcome) : compareWrite(line, outcome);
+    const settled = this.settle(line.ret, outcome, difference, () => outcome);
+    return this.result(line, name, { outcome, out: bytesRead(outcome), ptrOut: undefined, difference }, settled);
+  }
+
+  private decideRead(file: OpenFile, length: number): Outcome {
+    const { site } = this;
+    if (file.kind === 'fault') return decideFaultRead(site, mustBe(site.context, file.objectId, 'fault'), length, undefined);
+    if (file.kind === 'eventq') return decideVeventqRead(site, mustBe(site.context, file.objectId, 'veventq'), length, undefined);
+    return refuse('iommufd-file/read-write');
+  }
+
+  private decideWrite(file: OpenFile, line: WriteLine): Outcome {
+    const { site } = this;
+    if (file.kind === 'fault') {
+      return decideFaultWrite(site, mustBe(site.context, file.objectId, 'fault'), line.len, Buffer.from(line.data, 'hex'));
+    }
+    return refuse(file.kind === 'eventq' ? 'event-file/write' : 'iommufd-file/read-write');
+  }
+
+  private mmap(line: MmapLine): CallResult {
+    const { site } = this;
+    const file = this.arrive(line.pid, line.fd);
+    if (file === undefined) return this.withoutLineage(line, 'mmap');
+    if (site.context.broken !== '') return this.unchecked(line, 'mmap', undefined);
+    const outcome = decideMmap(site, {
+      length: BigInt(line.len), prot: line.prot, flags: line.flags, offset: BigInt(line.off), address: Number(line.addr ?? 0),
+    });
+    const difference = compareMmap(line, outcome);
+    const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
+    const settled = this.settle(ret, outcome, difference, () => outcome);
+    return this.result(line, 'mmap', { outcome, out: undefined, ptrOut: undefined, difference }, settled);
+  }
+
+  /**
+   * Lets the world follow. What the kernel did differently is adopted where it can: a call that failed there leaves only what
+   * failing leaves; one that succeeded there is decided again with every unknown fact taken as given.
+   */
+  private settle(ret: number | undefined, outcome: Outcome, difference: Comparison | undefined, again: () => Outcome): string | undefined {
+    let followed = outcome;
+    if (ret !== undefined && (difference !== undefined || outcome.missing !== undefined)) {
+      const failed = ret < 0;
+      if (failed && outcome.ret >= 0 && outcome.rule === undefined) followed = DONE;
+      if (!failed && (outcome.rule !== undefined || outcome.missing !== undefined)) {
+        this.site.trusting = true;
+        followed = again();
+      }
+    }
+    const broken = followed.events.find((event) => event.type === 'InvariantBroken');
+    this.apply(followed.events);
+    return broken?.type === 'InvariantBroken' ? broken.invariant : undefined;
+  }
+
+  private result(
+    line: CallLine, command: string,
+    predicted: { outcome: Outcome; out: HexPattern | undefined; ptrOut: HexPattern | undefined; difference: Comparison | undefined },
+    broken: string | undefined,
+  ): CallResult {
+    const { outcome, difference } = predicted;
+    const recorded = line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret;
+    const compared = recorded === undefined ? 'predicted' : difference === undefined ? 'conforming' : 'diverging';
+    const verdict: Verdict = outcome.missing !== undefined ? 'undetermined' : compared;
+    return { line, command, ...predicted, verdict, broken, context: this.site.context.id };
+  }
+
+  private withoutLineage(line: CallLine, command: string): CallResult {
+    const outcome = undetermined(`where descriptor ${line.fd} of process ${line.pid} comes from`);
+    return { line, command, outcome, out: undefined, ptrOut: undefined, verdict: 'undetermined', difference: undefined, broken: undefined, context: 0 };
+  }
+
+  /** After an invariant broke nothing is claimed of the context; only descriptors are followed. */
+  private unchecked(line: CallLine, command: string, entry: IoctlEntry | undefined): CallResult {
+    const { site } = this;
+    const kinds = { FaultQueueAlloc: 'fault', VeventqAlloc: 'eventq', TestCreateAccess: 'access' } as const;
+    const kind = entry === undefined ? undefined : kinds[entry.type as keyof typeof kinds];
+    if (kind !== undefined && line.ev === 'ioctl' && site.newFd >= 0 && (line.nextFd !== undefined || line.ret === 0)) {
+      this.replaceDescriptor(line.pid, site.newFd);
+      this.apply([{ type: 'DescriptorIssued', pid: line.pid, fd: site.newFd, kind, context: site.context.id, id: 0, length: 0n }]);
+    }
+    return {
+      line, command, outcome: undetermined('what the kernel does after an invariant broke'), out: undefined, ptrOut: undefined,
+      verdict: 'unchecked', difference: undefined, broken: undefined, context: site.context.id,
+    };
+  }
+}
