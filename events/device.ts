@@ -20,14 +20,46 @@ export type DeviceEvent =
   | Readonly<{ type: 'DeviceUnbound'; context: number; id: number }>
   | Readonly<{ type: 'SelftestCreated'; context: number; id: number; deviceId: number }>
   | Readonly<{ type: 'SelftestDestroyed'; context: number; id: number }>
-  | Readonly<{ type: 'DeviceAttached'; context: number; deviceId: number; groupKey: string; pasid: number; hwptId: number }>
   | Readonly<{
-      type: 'HwptReplaced'; context: number; deviceId: number; groupKey: string; pasid: number; hwptId: number; formerHwptId: number;
+      type: 'DeviceAttached';
+      context: number;
+      deviceId: number;
+      groupKey: string;
+      pasid: number;
+      hwptId: number;
     }>
-  | Readonly<{ type: 'DeviceDetached'; context: number; deviceId: number; groupKey: string; pasid: number; formerHwptId: number }>
+  | Readonly<{
+      type: 'HwptReplaced';
+      context: number;
+      deviceId: number;
+      groupKey: string;
+      pasid: number;
+      hwptId: number;
+      formerHwptId: number;
+    }>
+  | Readonly<{
+      type: 'DeviceDetached';
+      context: number;
+      deviceId: number;
+      groupKey: string;
+      pasid: number;
+      formerHwptId: number;
+    }>
   /** VFIO's own bookkeeping of a device file, separate from the slots. */
-  | Readonly<{ type: 'VfioAttachmentNoted'; file: number; pasid: number; attached: boolean; byPasid: boolean }>
+  | Readonly<{
+      type: 'VfioAttachmentNoted';
+      file: number;
+      pasid: number;
+      attached: boolean;
+      byPasid: boolean;
+    }>
   /** Mock: which vIOMMU and virtual id the device reports events to. */
-  | Readonly<{ type: 'VirtualIdentityTaken'; context: number; deviceId: number; viommuId: number; virtId: bigint }>
+  | Readonly<{
+      type: 'VirtualIdentityTaken';
+      context: number;
+      deviceId: number;
+      viommuId: number;
+      virtId: bigint;
+    }>
   | Readonly<{ type: 'Pasid1024Toggled'; context: number; deviceId: number; armed: boolean }>
   | Readonly<{ type: 'CacheInvalidated'; context: number; deviceId: number; slots: readonly number[] }>;

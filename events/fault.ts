@@ -2,7 +2,14 @@
 
 /** One page request as read() shows it, and the slot that it came through. */
 export type FaultRecord = Readonly<{
-  flags: number; deviceId: number; pasid: number; grpid: number; perm: number; addr: bigint; groupKey: string; slotPasid: number;
+  flags: number;
+  deviceId: number;
+  pasid: number;
+  grpid: number;
+  perm: number;
+  addr: bigint;
+  groupKey: string;
+  slotPasid: number;
 }>;
 
 export type FaultEvent =

@@ -19,12 +19,29 @@ export type Domain = Readonly<{
 
 export type HwptEvent =
   | Readonly<{
-      type: 'HwptPagingAllocated'; context: number; id: number; ioasId: number; auto: boolean; nestParent: boolean;
-      pasidCompat: boolean; dirtyOps: boolean; faultId: number; domain: Domain; captures: readonly Capture[];
+      type: 'HwptPagingAllocated';
+      context: number;
+      id: number;
+      ioasId: number;
+      auto: boolean;
+      nestParent: boolean;
+      pasidCompat: boolean;
+      dirtyOps: boolean;
+      faultId: number;
+      domain: Domain;
+      captures: readonly Capture[];
     }>
   | Readonly<{
-      type: 'HwptNestedAllocated'; context: number; id: number; parentId: number; viommuId: number; pasidCompat: boolean;
-      faultId: number; instance: string; iotlb: number; data: string;
+      type: 'HwptNestedAllocated';
+      context: number;
+      id: number;
+      parentId: number;
+      viommuId: number;
+      pasidCompat: boolean;
+      faultId: number;
+      instance: string;
+      iotlb: number;
+      data: string;
     }>
   | Readonly<{ type: 'HwptDestroyed'; context: number; id: number }>
   | Readonly<{ type: 'DirtyTrackingSet'; context: number; id: number; enabled: boolean }>

@@ -6,13 +6,28 @@ export type Range = Readonly<{ start: bigint; last: bigint }>;
 
 /** A mapped interval: `startByte` is the byte offset into its pages object. */
 export type MappedArea = Readonly<{
-  iova: bigint; last: bigint; pagesId: number; startByte: bigint; prot: number; pins: number; locks: number;
+  iova: bigint;
+  last: bigint;
+  pagesId: number;
+  startByte: bigint;
+  prot: number;
+  pins: number;
+  locks: number;
 }>;
 
 /** A new pages object: memory of a process, a file or a dma-buf. */
 export type NewPages = Readonly<{
-  id: number; kind: 'user' | 'file' | 'dmabuf'; spaceId: number; ino: number; fileType: string;
-  basePage: bigint; npages: number; writable: boolean; account: 'none' | 'user' | 'mm'; ownerPid: number; uid: number;
+  id: number;
+  kind: 'user' | 'file' | 'dmabuf';
+  spaceId: number;
+  ino: number;
+  fileType: string;
+  basePage: bigint;
+  npages: number;
+  writable: boolean;
+  account: 'none' | 'user' | 'mm';
+  ownerPid: number;
+  uid: number;
   /** MAP_FILE of a file that keeps its context alive. */
   selfContext: boolean;
 }>;
@@ -20,11 +35,22 @@ export type NewPages = Readonly<{
 export type IoasEvent =
   | Readonly<{ type: 'IoasAllocated'; context: number; id: number }>
   | Readonly<{ type: 'RangesAllowed'; context: number; id: number; ranges: readonly Range[] }>
-  | Readonly<{ type: 'RangeReserved'; context: number; id: number; start: bigint; last: bigint; owner: string }>
+  | Readonly<{
+      type: 'RangeReserved';
+      context: number;
+      id: number;
+      start: bigint;
+      last: bigint;
+      owner: string;
+    }>
   | Readonly<{ type: 'ReservationsDropped'; context: number; id: number; owner: string }>
   | Readonly<{
-      type: 'AreasMapped'; context: number; id: number; areas: readonly MappedArea[];
-      pages: NewPages | undefined; captures: readonly Capture[];
+      type: 'AreasMapped';
+      context: number;
+      id: number;
+      areas: readonly MappedArea[];
+      pages: NewPages | undefined;
+      captures: readonly Capture[];
     }>
   | Readonly<{ type: 'AreaUnmapped'; context: number; id: number; iova: bigint }>
   | Readonly<{ type: 'AreaSplit'; context: number; id: number; iova: bigint; at: bigint }>

@@ -8,7 +8,15 @@ export type Capture = Readonly<{ pagesId: number; pieces: readonly Piece[] }>;
 
 /** [start, end) in bytes as /proc/PID/maps prints it. */
 export type MappingFact = Readonly<{
-  start: number; end: number; read: boolean; write: boolean; shared: boolean; kind: string; ino: number; offset: number; huge: boolean;
+  start: number;
+  end: number;
+  read: boolean;
+  write: boolean;
+  shared: boolean;
+  kind: string;
+  ino: number;
+  offset: number;
+  huge: boolean;
 }>;
 
 export type MemoryEvent =

@@ -36,7 +36,13 @@ const NO_EVENTS: readonly Event[] = [];
 
 /** Success that changes nothing and writes nothing. */
 export const DONE: Outcome = {
-  ret: 0, rule: undefined, missing: undefined, events: NO_EVENTS, reply: undefined, raw: undefined, buffer: undefined,
+  ret: 0,
+  rule: undefined,
+  missing: undefined,
+  events: NO_EVENTS,
+  reply: undefined,
+  raw: undefined,
+  buffer: undefined,
 };
 
 /** Success with its events and the fields written back. */

@@ -4,7 +4,7 @@ import { canRead, canWrite } from './address-space.ts';
 import { type Area, areaAt, nextAfter } from './area-tree.ts';
 import { PROT_READ, PROT_WRITE, pagesAt, U64_MAX } from './mapping.ts';
 import { type Ioas, mustBe } from './objects.ts';
-import { uncovered, type Pages } from './pages.ts';
+import { type Pages, uncovered } from './pages.ts';
 import { newTally, pinRange, type Tally } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
 import type { Context } from './world.ts';
@@ -15,13 +15,29 @@ export type PinnedRange = Readonly<{ parts: PinnedPart[]; tally: Tally }>;
 type Span = Readonly<{ area: Area; pages: Pages; first: bigint; last: bigint; startByte: bigint }>;
 
 /** Walks the areas that cover [iova, iova + length) until `visit` refuses or a gap shows. */
-function walk(context: Context, ioas: Ioas, iova: bigint, length: bigint, visit: (span: Span) => Failure | undefined): Failure | undefined {
+function walk(
+  context: Context,
+  ioas: Ioas,
+  iova: bigint,
+  length: bigint,
+  visit: (span: Span) => Failure | undefined,
+): Failure | undefined {
   const last = iova + length - 1n;
   let at = iova;
-  for (let area: Area | undefined = areaAt(ioas.areas, iova); ; area = nextAfter(ioas.areas, (area as Area).last)) {
+  for (
+    let area: Area | undefined = areaAt(ioas.areas, iova);
+    ;
+    area = nextAfter(ioas.areas, (area as Area).last)
+  ) {
     if (area === undefined || area.iova > at) return { rule: 'access/covered' };
     const end = area.last < last ? area.last : last;
-    const span = { area, pages: pagesAt(context, area.pagesId), first: at, last: end, startByte: area.startByte + (at - area.iova) };
+    const span = {
+      area,
+      pages: pagesAt(context, area.pagesId),
+      first: at,
+      last: end,
+      startByte: area.startByte + (at - area.iova),
+    };
     const failure = visit(span);
     if (failure !== undefined || end === last) return failure;
     at = end + 1n;
@@ -41,7 +57,12 @@ function refusesPermission(span: Span, write: boolean): Failure | undefined {
 
 /** What pinning [iova, iova + length) would hold. */
 export function planPin(
-  site: Site, context: Context, ioasId: number, iova: bigint, length: bigint, write: boolean,
+  site: Site,
+  context: Context,
+  ioasId: number,
+  iova: bigint,
+  length: bigint,
+  write: boolean,
 ): PinnedRange | Failure {
   const refused = refusesRange(iova, length);
   if (refused !== undefined) return refused;
@@ -50,7 +71,8 @@ export function planPin(
   const end = iova + length - 1n;
   const failure = walk(context, mustBe(context, ioasId, 'ioas'), iova, length, (span) => {
     const endByte = span.startByte + (span.last - span.first) + 1n;
-    if (span.startByte % 4096n !== 0n || (span.last !== end && endByte % 4096n !== 0n)) return { rule: 'access/page-aligned' };
+    if (span.startByte % 4096n !== 0n || (span.last !== end && endByte % 4096n !== 0n))
+      return { rule: 'access/page-aligned' };
     const permission = refusesPermission(span, write);
     if (permission !== undefined) return permission;
     const first = Number(span.startByte >> 12n);
@@ -63,7 +85,12 @@ export function planPin(
 
 /** What reading or writing [iova, iova + length) meets. `slow` avoids the copy through the owner's addresses. */
 export function planReadWrite(
-  site: Site, context: Context, ioasId: number, iova: bigint, length: bigint, options: Readonly<{ write: boolean; slow: boolean }>,
+  site: Site,
+  context: Context,
+  ioasId: number,
+  iova: bigint,
+  length: bigint,
+  options: Readonly<{ write: boolean; slow: boolean }>,
 ): Failure | undefined {
   const refused = refusesRange(iova, length);
   if (refused !== undefined) return refused;
@@ -73,7 +100,11 @@ export function planReadWrite(
 }
 
 /** iopt_pages_rw_access(): through the owner's addresses where it can, else through pinned or pinnable pages. */
-function transfer(site: Site, span: Span, options: Readonly<{ write: boolean; slow: boolean }>): Failure | undefined {
+function transfer(
+  site: Site,
+  span: Span,
+  options: Readonly<{ write: boolean; slow: boolean }>,
+): Failure | undefined {
   const { pages } = span;
   const length = Number(span.last - span.first + 1n);
   const owner = site.world.spaces.get(pages.spaceId);

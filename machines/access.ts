@@ -1,17 +1,22 @@
 /** Deciders of the mock's access descriptors: create, pin, unpin, read and write, move to another IOAS. */
-import { UNKNOWABLE, DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+
+import type { Event } from '../events/event.ts';
+import { DONE, done, type Outcome, refuse, refuseAfter, UNKNOWABLE } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import type {
-  TestAccessPages, TestAccessReplaceIoas, TestAccessRw, TestCreateAccess, TestDestroyAccessPages,
+  TestAccessPages,
+  TestAccessReplaceIoas,
+  TestAccessRw,
+  TestCreateAccess,
+  TestDestroyAccessPages,
 } from '../events/test-command.ts';
-import type { Event } from '../events/event.ts';
-import { planPin, planReadWrite, type PinnedRange } from './access-pins.ts';
+import { type PinnedRange, planPin, planReadWrite } from './access-pins.ts';
 import { canRead, canWrite } from './address-space.ts';
 import { syzkallerIova } from './area.ts';
 import { lowBits } from './area-tree.ts';
 import { pagesAt } from './mapping.ts';
 import { type Access, freeId, type Ioas, mustBe, objectOf } from './objects.ts';
-import { canRespond, failed, isFailure, type Failure, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 import { currentPage, heldPage, samePage } from './user-page.ts';
 import type { Context } from './world.ts';
 
@@ -40,7 +45,15 @@ export function decideTestCreateAccess(site: Site, command: TestCreateAccess): O
   return done(
     [
       { type: 'AccessCreated', context: context.id, id, ioasId: ioas.id, needsPin, internal: false },
-      { type: 'DescriptorIssued', pid: site.process.pid, fd: site.newFd, kind: 'access', context: context.id, id, length: 0n },
+      {
+        type: 'DescriptorIssued',
+        pid: site.process.pid,
+        fd: site.newFd,
+        kind: 'access',
+        context: context.id,
+        id,
+        length: 0n,
+      },
     ],
     { outAccessFd: UNKNOWABLE },
   );
@@ -90,16 +103,30 @@ export function decideTestAccessPages(site: Site, command: TestAccessPages): Out
   if (!canRespond(site)) return refuseAfter('respond/fault', [{ type: 'AccessItemSkipped', ...base }]);
   const item = open.access.nextItem;
   return done(
-    [{
-      type: 'AccessPinned', ...base, item, iova, last: iova + length - 1n, parts: pinned.parts,
-      captures: pinned.tally.captures, lock: false,
-    }],
+    [
+      {
+        type: 'AccessPinned',
+        ...base,
+        item,
+        iova,
+        last: iova + length - 1n,
+        parts: pinned.parts,
+        captures: pinned.tally.captures,
+        lock: false,
+      },
+    ],
     { outAccessPagesId: item },
   );
 }
 
 /** iommufd_test_check_pages(): page by page, the pinned pages must be those behind `uptr`. */
-function compare(site: Site, context: Context, pinned: PinnedRange, iova: bigint, uptr: bigint): Failure | undefined {
+function compare(
+  site: Site,
+  context: Context,
+  pinned: PinnedRange,
+  iova: bigint,
+  uptr: bigint,
+): Failure | undefined {
   let address = Number(uptr - (iova & 0xfffn));
   for (const part of pinned.parts) {
     const source = pagesAt(context, part.pagesId);
@@ -125,9 +152,10 @@ export function decideTestAccessRw(site: Site, command: TestAccessRw): Outcome {
   if (write && !canRead(site.space, uptr, Number(length))) return refuse('access-rw/buffer');
   const ioas = ioasOf(open);
   const iova = flags & SYZKALLER ? syzkallerIova(ioas, command.iova) : command.iova;
-  const failure = ioas === undefined
-    ? { rule: length === 0n ? 'access/length' : 'access/attached' } as const
-    : planReadWrite(site, open.context, ioas.id, iova, length, { write, slow: (flags & SLOW_PATH) !== 0 });
+  const failure =
+    ioas === undefined
+      ? ({ rule: length === 0n ? 'access/length' : 'access/attached' } as const)
+      : planReadWrite(site, open.context, ioas.id, iova, length, { write, slow: (flags & SLOW_PATH) !== 0 });
   if (failure !== undefined) return failed(failure);
   if (!write && !canWrite(site.space, uptr, Number(length))) return refuse('access-rw/buffer');
   return DONE;
@@ -143,7 +171,12 @@ export function decideTestAccessReplaceIoas(site: Site, command: TestAccessRepla
   if (ioas.id === access.ioasId) return DONE;
   const rule = access.needsPin ? refusesPinAlignment(ioas) : undefined;
   if (rule !== undefined) return refuse(rule);
-  const events: Event[] = access.items.map(({ id }) => ({ type: 'AccessUnpinned', context: context.id, id: access.id, item: id }));
+  const events: Event[] = access.items.map(({ id }) => ({
+    type: 'AccessUnpinned',
+    context: context.id,
+    id: access.id,
+    item: id,
+  }));
   events.push({ type: 'AccessMoved', context: context.id, id: access.id, ioasId: ioas.id });
   return done(events);
 }

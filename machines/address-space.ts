@@ -58,7 +58,12 @@ export function vmaAt(space: AddressSpace, address: number): Vma | undefined {
 }
 
 /** First byte in [address, address + length) that `allows` refuses or that is not mapped; -1 when there is none. */
-function firstRefused(space: AddressSpace, address: number, length: number, allows: (vma: Vma) => boolean): number {
+function firstRefused(
+  space: AddressSpace,
+  address: number,
+  length: number,
+  allows: (vma: Vma) => boolean,
+): number {
   let at = address;
   const end = address + length;
   for (let index = indexOf(space, at); at < end; index++) {

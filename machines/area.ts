@@ -1,11 +1,22 @@
 /** Deciders that map, copy and unmap areas of an IOAS. */
-import type { IoasCopy, IoasMap, IoasMapFile, IoasUnmap } from '../events/ioas-command.ts';
+
 import type { NewPages } from '../events/ioas.ts';
+import type { IoasCopy, IoasMap, IoasMapFile, IoasUnmap } from '../events/ioas-command.ts';
 import { DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
 import { type Area, areaAt, nextAfter, nthArea } from './area-tree.ts';
-import { MAP_FIXED_IOVA, MAP_READABLE, MAP_WRITEABLE, newPages, pagesAt, planMapping, protOf, type Slice, U64_MAX } from './mapping.ts';
+import {
+  MAP_FIXED_IOVA,
+  MAP_READABLE,
+  MAP_WRITEABLE,
+  newPages,
+  pagesAt,
+  planMapping,
+  protOf,
+  type Slice,
+  U64_MAX,
+} from './mapping.ts';
 import { type Ioas, objectOf } from './objects.ts';
-import { CAP_IPC_LOCK, canRespond, capable, failed, isFailure, type Failure, type Site } from './site.ts';
+import { CAP_IPC_LOCK, canRespond, capable, type Failure, failed, isFailure, type Site } from './site.ts';
 import { unmapAreas } from './unmapping.ts';
 import type { AccountMode } from './world.ts';
 
@@ -31,7 +42,13 @@ export function userPages(site: Site, va: bigint, length: bigint, writable: bool
   // The rounding is 64-bit arithmetic, so the number of pages can wrap to 0.
   const npages = Number(((offset + length + 0xfffn) & U64_MAX) >> 12n);
   return newPages(site, {
-    kind: 'user', ino: 0, fileType: '', basePage: va >> 12n, npages, writable, account: accountMode(site),
+    kind: 'user',
+    ino: 0,
+    fileType: '',
+    basePage: va >> 12n,
+    npages,
+    writable,
+    account: accountMode(site),
   });
 }
 
@@ -54,11 +71,18 @@ function mapNew(site: Site, ioas: Ioas, pages: NewPages, map: MapArguments): Out
   const slice: Slice = { source: pages, startByte: map.addr & 0xfffn, length: map.length };
   const fixed = (map.flags & MAP_FIXED_IOVA) !== 0;
   const mapping = planMapping(site, {
-    ioas, slices: [slice], length: map.length, iova: fixed ? map.iova : undefined, addr: map.addr, prot: protOf(map.flags),
+    ioas,
+    slices: [slice],
+    length: map.length,
+    iova: fixed ? map.iova : undefined,
+    addr: map.addr,
+    prot: protOf(map.flags),
   });
   if (isFailure(mapping)) return failed(mapping);
   const { areas, captures } = mapping;
-  const events = [{ type: 'AreasMapped', context: site.context.id, id: ioas.id, areas, pages, captures }] as const;
+  const events = [
+    { type: 'AreasMapped', context: site.context.id, id: ioas.id, areas, pages, captures },
+  ] as const;
   return canRespond(site) ? done(events, { iova: mapping.iova }) : refuseAfter('respond/fault', events);
 }
 
@@ -92,12 +116,18 @@ function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
   }
   const fact = site.descriptor;
   if (file === undefined && fact === undefined) {
-    return command.fd < 0 ? { rule: 'ioas-map-file/descriptor' } : { missing: `what descriptor ${command.fd} was` };
+    return command.fd < 0
+      ? { rule: 'ioas-map-file/descriptor' }
+      : { missing: `what descriptor ${command.fd} was` };
   }
   if (file === undefined && fact?.open === false) return { rule: 'ioas-map-file/descriptor' };
   if (command.length > LENGTH_MAX) return { rule: 'pages/length' };
   const pages = newPages(site, {
-    ...shape, kind: 'file', ino: fact?.ino ?? 0, fileType: fact?.type ?? file?.kind ?? '', account: accountMode(site),
+    ...shape,
+    kind: 'file',
+    ino: fact?.ino ?? 0,
+    fileType: fact?.type ?? file?.kind ?? '',
+    account: accountMode(site),
   });
   return { ...pages, selfContext: file?.kind === 'iommufd' && file.contextId === site.context.id };
 }
@@ -119,11 +149,18 @@ export function decideIoasCopy(site: Site, original: IoasCopy): Outcome {
   if (target === undefined) return refuse('ioas/exists');
   const fixed = (flags & MAP_FIXED_IOVA) !== 0;
   const mapping = planMapping(site, {
-    ioas: target, slices, length, iova: fixed ? dstIova : undefined, addr: addressOf(slices[0] as Slice), prot: protOf(flags),
+    ioas: target,
+    slices,
+    length,
+    iova: fixed ? dstIova : undefined,
+    addr: addressOf(slices[0] as Slice),
+    prot: protOf(flags),
   });
   if (isFailure(mapping)) return failed(mapping);
   const { areas, captures } = mapping;
-  const events = [{ type: 'AreasMapped', context: site.context.id, id: target.id, areas, pages: undefined, captures }] as const;
+  const events = [
+    { type: 'AreasMapped', context: site.context.id, id: target.id, areas, pages: undefined, captures },
+  ] as const;
   if (!canRespond(site)) return refuseAfter('respond/fault', events);
   return done(events, { dstIova: mapping.iova, flags, srcIova });
 }
@@ -133,7 +170,9 @@ function resolveSyzkaller(site: Site, command: IoasCopy): IoasCopy {
   if (!(command.flags & COPY_SYZKALLER)) return command;
   const flags = (command.flags & ~COPY_SYZKALLER) >>> 0;
   const source = objectOf(site.context, command.srcIoasId, 'ioas');
-  return source === undefined ? { ...command, flags } : { ...command, flags, srcIova: syzkallerIova(source, command.srcIova) };
+  return source === undefined
+    ? { ...command, flags }
+    : { ...command, flags, srcIova: syzkallerIova(source, command.srcIova) };
 }
 
 /** Low half: number of the area in IOVA order; high half: byte offset into it; 0 when there is no such area. */
@@ -152,10 +191,18 @@ export function slicesOf(site: Site, ioas: Ioas, iova: bigint, length: bigint): 
   const last = iova + length - 1n;
   const slices: Slice[] = [];
   let at = iova;
-  for (let area: Area | undefined = areaAt(ioas.areas, iova); ; area = nextAfter(ioas.areas, (area as Area).last)) {
+  for (
+    let area: Area | undefined = areaAt(ioas.areas, iova);
+    ;
+    area = nextAfter(ioas.areas, (area as Area).last)
+  ) {
     if (area === undefined || area.iova > at) return undefined;
     const end = area.last < last ? area.last : last;
-    slices.push({ source: pagesAt(site.context, area.pagesId), startByte: area.startByte + (at - area.iova), length: end - at + 1n });
+    slices.push({
+      source: pagesAt(site.context, area.pagesId),
+      startByte: area.startByte + (at - area.iova),
+      length: end - at + 1n,
+    });
     if (end === last) return slices;
     at = end + 1n;
   }
@@ -175,7 +222,8 @@ export function decideIoasUnmap(site: Site, command: IoasUnmap): Outcome {
   const { events, removed, rule } = unmapAreas(site, ioas, iova, everything ? U64_MAX : iova + length - 1n);
   if (rule !== undefined) return refuseAfter(rule, events);
   if (events.length === 0 && !everything) return refuse('ioas-unmap/nothing');
-  if (!canRespond(site)) return events.length === 0 ? refuse('respond/fault') : refuseAfter('respond/fault', events);
+  if (!canRespond(site))
+    return events.length === 0 ? refuse('respond/fault') : refuseAfter('respond/fault', events);
   const reply = { length: removed & U64_MAX };
   return events.length === 0 ? { ...DONE, reply } : done(events, reply);
 }

@@ -1,5 +1,6 @@
 /** The attach, replace and detach engine: one slot per (group, PASID), PASID 0 being the RID (device.c). */
 import type { Event } from '../events/event.ts';
+import type { Domain } from '../events/hwpt.ts';
 import { errnoOf } from '../events/rules.ts';
 import { lowBits } from './area-tree.ts';
 import type { DeviceView } from './drivers/driver.ts';
@@ -7,8 +8,7 @@ import { fillDomain, U64_MAX } from './mapping.ts';
 import { refusesReservation } from './mock-memory.ts';
 import { freeId, type Hwpt, type HwptPaging, type Ioas, mustBe, objectAt, pagingOf } from './objects.ts';
 import type { Plan } from './plan.ts';
-import type { Domain } from '../events/hwpt.ts';
-import { isFailure, type Failure, type Site } from './site.ts';
+import { type Failure, isFailure, type Site } from './site.ts';
 import type { Slot } from './world.ts';
 
 export type PtResult = Readonly<{ hwptId: number }> | Failure;
@@ -18,22 +18,44 @@ function slotOf(site: Site, device: DeviceView, pasid: number): Slot | undefined
 }
 
 /** iommufd_device_attach(): puts (device, pasid) on the page table or address space `ptId`. */
-export function planAttach(site: Site, plan: Plan, device: DeviceView, pasid: number, ptId: number): PtResult {
+export function planAttach(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  ptId: number,
+): PtResult {
   return changePt(site, plan, device, pasid, ptId, attachDirect);
 }
 
 /** iommufd_device_replace(): moves the whole slot that the device is in. */
-export function planReplace(site: Site, plan: Plan, device: DeviceView, pasid: number, ptId: number): PtResult {
+export function planReplace(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  ptId: number,
+): PtResult {
   return changePt(site, plan, device, pasid, ptId, replaceDirect);
 }
 
 type Change = (site: Site, plan: Plan, device: DeviceView, pasid: number, hwpt: Hwpt) => Failure | undefined;
 
 /** iommufd_device_change_pt(). */
-function changePt(site: Site, plan: Plan, device: DeviceView, pasid: number, ptId: number, change: Change): PtResult {
+function changePt(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  ptId: number,
+  change: Change,
+): PtResult {
   const pt = objectAt(site.context, ptId);
   // A device under construction is published already; it is no page table.
-  if (pt === undefined) return plan.taken.includes(ptId) && ptId === device.id ? { rule: 'attach/pt-kind' } : { rule: 'attach/pt-exists' };
+  if (pt === undefined)
+    return plan.taken.includes(ptId) && ptId === device.id
+      ? { rule: 'attach/pt-kind' }
+      : { rule: 'attach/pt-exists' };
   if (pt.kind === 'hwpt-paging' || pt.kind === 'hwpt-nested') {
     return change(site, plan, device, pasid, pt) ?? { hwptId: pt.id };
   }
@@ -41,7 +63,14 @@ function changePt(site: Site, plan: Plan, device: DeviceView, pasid: number, ptI
 }
 
 /** iommufd_device_auto_get_domain(): the first automatic HWPT that fits, else a new one. */
-function changeAuto(site: Site, plan: Plan, device: DeviceView, pasid: number, ioas: Ioas, change: Change): PtResult {
+function changeAuto(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  ioas: Ioas,
+  change: Change,
+): PtResult {
   for (const id of ioas.hwptIds) {
     const hwpt = mustBe(site.context, id, 'hwpt-paging');
     if (!hwpt.auto) continue;
@@ -64,8 +93,17 @@ function changeAuto(site: Site, plan: Plan, device: DeviceView, pasid: number, i
   plan.taken.push(id);
   plan.events.push(
     {
-      type: 'HwptPagingAllocated', context: site.context.id, id, ioasId: ioas.id, auto: true, nestParent: false, pasidCompat: false,
-      dirtyOps: false, faultId: 0, domain, captures: plan.tally.captures,
+      type: 'HwptPagingAllocated',
+      context: site.context.id,
+      id,
+      ioasId: ioas.id,
+      auto: true,
+      nestParent: false,
+      pasidCompat: false,
+      dirtyOps: false,
+      faultId: 0,
+      domain,
+      captures: plan.tally.captures,
     },
     ...inner.events,
   );
@@ -74,15 +112,27 @@ function changeAuto(site: Site, plan: Plan, device: DeviceView, pasid: number, i
 
 function plannedHwpt(id: number, ioas: Ioas, domain: Domain): HwptPaging {
   return {
-    id, kind: 'hwpt-paging', users: 1, phase: 'live', ioasId: ioas.id, auto: true, nestParent: false, pasidCompat: false,
-    dirtyOps: false, faultId: 0, domain, dirtyTracking: false, dirty: new Set(),
+    id,
+    kind: 'hwpt-paging',
+    users: 1,
+    phase: 'live',
+    ioasId: ioas.id,
+    auto: true,
+    nestParent: false,
+    pasidCompat: false,
+    dirtyOps: false,
+    faultId: 0,
+    domain,
+    dirtyTracking: false,
+    dirty: new Set(),
   };
 }
 
 /** iopt_table_add_domain(): page size, alignment, aperture, then every area is loaded. */
 export function joinIoas(site: Site, plan: Plan, ioas: Ioas, domain: Domain): Failure | undefined {
   if (domain.granule > 4096) return { rule: 'join/page-size' };
-  if (domain.granule > ioas.align && lowBits(ioas.areas) & (domain.granule - 1)) return { rule: 'ioas/alignment' };
+  if (domain.granule > ioas.align && lowBits(ioas.areas) & (domain.granule - 1))
+    return { rule: 'ioas/alignment' };
   const { start, last } = domain.aperture;
   if (start > 0n && refusesReservation(ioas, 0n, start - 1n)) return { rule: 'reserve/in-use' };
   if (last < U64_MAX && refusesReservation(ioas, last + 1n, U64_MAX)) return { rule: 'reserve/in-use' };
@@ -90,7 +140,13 @@ export function joinIoas(site: Site, plan: Plan, ioas: Ioas, domain: Domain): Fa
 }
 
 /** iommufd_hw_pagetable_attach(). */
-function attachDirect(site: Site, plan: Plan, device: DeviceView, pasid: number, hwpt: Hwpt): Failure | undefined {
+function attachDirect(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  hwpt: Hwpt,
+): Failure | undefined {
   const slot = slotOf(site, device, pasid);
   if (slot?.deviceIds.includes(device.id)) return { rule: 'attach/attached' };
   if (slot !== undefined && slot.hwptId !== hwpt.id) return { rule: 'attach/group-hwpt' };
@@ -102,7 +158,12 @@ function attachDirect(site: Site, plan: Plan, device: DeviceView, pasid: number,
   }
   const { groupKey } = device.traits;
   plan.events.push(...entered, {
-    type: 'DeviceAttached', context: site.context.id, deviceId: device.id, groupKey, pasid, hwptId: hwpt.id,
+    type: 'DeviceAttached',
+    context: site.context.id,
+    deviceId: device.id,
+    groupKey,
+    pasid,
+    hwptId: hwpt.id,
   });
   return undefined;
 }
@@ -118,7 +179,14 @@ function enterReserved(site: Site, device: DeviceView, ioas: Ioas): Event[] | Fa
   for (const { start, last, type } of device.traits.reserved) {
     if (type === 'direct-relaxable') continue;
     if (refusesReservation(ioas, start, last)) return { rule: 'reserve/in-use' };
-    events.push({ type: 'RangeReserved', context: site.context.id, id: ioas.id, start, last, owner: `device:${device.id}` });
+    events.push({
+      type: 'RangeReserved',
+      context: site.context.id,
+      id: ioas.id,
+      start,
+      last,
+      owner: `device:${device.id}`,
+    });
   }
   return events;
 }
@@ -140,7 +208,14 @@ function refusesPasid(site: Site, device: DeviceView, pasid: number, hwpt: Hwpt)
 }
 
 /** The IOMMU core's own checks, then the driver. */
-function core(site: Site, plan: Plan, device: DeviceView, pasid: number, hwpt: Hwpt, replaces: boolean): Failure | undefined {
+function core(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  hwpt: Hwpt,
+  replaces: boolean,
+): Failure | undefined {
   if (device.traits.noIommu) return undefined;
   const { driver } = site.platform;
   if (pasid !== 0 && !driver.canSetPasid(hwpt)) return { rule: 'core/pasid-op' };
@@ -151,7 +226,13 @@ function core(site: Site, plan: Plan, device: DeviceView, pasid: number, hwpt: H
 }
 
 /** iommufd_device_do_replace(). */
-function replaceDirect(site: Site, plan: Plan, device: DeviceView, pasid: number, hwpt: Hwpt): Failure | undefined {
+function replaceDirect(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  pasid: number,
+  hwpt: Hwpt,
+): Failure | undefined {
   const slot = slotOf(site, device, pasid);
   if (slot === undefined) return { rule: 'replace/attached' };
   if (!slot.deviceIds.includes(device.id)) return { rule: 'replace/member' };
@@ -165,8 +246,13 @@ function replaceDirect(site: Site, plan: Plan, device: DeviceView, pasid: number
     return failure;
   }
   plan.events.push(...moved, {
-    type: 'HwptReplaced', context: site.context.id, deviceId: device.id, groupKey: device.traits.groupKey, pasid,
-    hwptId: hwpt.id, formerHwptId: former.id,
+    type: 'HwptReplaced',
+    context: site.context.id,
+    deviceId: device.id,
+    groupKey: device.traits.groupKey,
+    pasid,
+    hwptId: hwpt.id,
+    formerHwptId: former.id,
   });
   releaseHwpt(site, plan, former, slot.deviceIds.length);
   return undefined;
@@ -181,7 +267,12 @@ function moveReserved(site: Site, slot: Slot, former: Hwpt, hwpt: Hwpt): Event[]
   for (const id of slot.deviceIds) {
     const entered = enterReserved(site, mustBe(site.context, id, 'device'), to);
     if (isFailure(entered)) return entered;
-    events.push(...entered, { type: 'ReservationsDropped', context: site.context.id, id: from.id, owner: `device:${id}` });
+    events.push(...entered, {
+      type: 'ReservationsDropped',
+      context: site.context.id,
+      id: from.id,
+      owner: `device:${id}`,
+    });
   }
   return events;
 }
@@ -191,7 +282,12 @@ function loseReserved(site: Site, plan: Plan, slot: Slot, former: Hwpt, hwpt: Hw
   const to = paging(site, hwpt);
   if (paging(site, former).id !== to.id) return;
   for (const id of slot.deviceIds) {
-    plan.residue.push({ type: 'ReservationsDropped', context: site.context.id, id: to.id, owner: `device:${id}` });
+    plan.residue.push({
+      type: 'ReservationsDropped',
+      context: site.context.id,
+      id: to.id,
+      owner: `device:${id}`,
+    });
   }
 }
 
@@ -210,11 +306,22 @@ export function planDetach(site: Site, plan: Plan, device: DeviceView, pasid: nu
   if (slot === undefined || !slot.deviceIds.includes(device.id)) return;
   const former = objectAt(site.context, slot.hwptId) as Hwpt;
   const base = { context: site.context.id, deviceId: device.id };
-  plan.events.push({ type: 'DeviceDetached', ...base, groupKey: device.traits.groupKey, pasid, formerHwptId: former.id });
+  plan.events.push({
+    type: 'DeviceDetached',
+    ...base,
+    groupKey: device.traits.groupKey,
+    pasid,
+    formerHwptId: former.id,
+  });
   if (slot.deviceIds.length === 1) site.platform.driver.detached(site, plan, device, pasid);
   if (pasid === 0) {
     const ioas = paging(site, former);
-    plan.events.push({ type: 'ReservationsDropped', context: site.context.id, id: ioas.id, owner: `device:${device.id}` });
+    plan.events.push({
+      type: 'ReservationsDropped',
+      context: site.context.id,
+      id: ioas.id,
+      owner: `device:${device.id}`,
+    });
   }
   releaseHwpt(site, plan, former, 1);
 }

@@ -1,7 +1,7 @@
 /** Leaving a context: what the kernel undoes when a driver lets go of a device (iommufd_device_unbind()). */
 import type { Event } from '../events/event.ts';
-import type { Device } from './objects.ts';
 import { planDetach } from './attachment.ts';
+import type { Device } from './objects.ts';
 import { newPlan, type Plan } from './plan.ts';
 import type { Site } from './site.ts';
 

@@ -2,7 +2,11 @@
 import type { Command, CommandOf, CommandType } from '../events/command.ts';
 import { answer, type Outcome, refuse } from '../events/outcome.ts';
 import {
-  decideTestAccessPages, decideTestAccessReplaceIoas, decideTestAccessRw, decideTestCreateAccess, decideTestDestroyAccessPages,
+  decideTestAccessPages,
+  decideTestAccessReplaceIoas,
+  decideTestAccessRw,
+  decideTestCreateAccess,
+  decideTestDestroyAccessPages,
 } from './access.ts';
 import { decideIoasCopy, decideIoasMap, decideIoasMapFile, decideIoasUnmap } from './area.ts';
 import { decideDestroy } from './destroy.ts';
@@ -13,21 +17,39 @@ import { decideHwQueueAlloc } from './hw-queue.ts';
 import { decideHwptAlloc, decideHwptInvalidate } from './hwpt.ts';
 import { decideIoasAlloc, decideIoasAllowIovas, decideIoasIovaRanges } from './ioas.ts';
 import {
-  decideTestDevCheckCache, decideTestMdCheckIotlb, decideTestMockDomain, decideTestMockDomainFlags, decideTestMockDomainReplace,
-  decideTestPasidAttach, decideTestPasidCheckHwpt, decideTestPasidDetach, decideTestPasidReplace,
+  decideTestDevCheckCache,
+  decideTestMdCheckIotlb,
+  decideTestMockDomain,
+  decideTestMockDomainFlags,
+  decideTestMockDomainReplace,
+  decideTestPasidAttach,
+  decideTestPasidCheckHwpt,
+  decideTestPasidDetach,
+  decideTestPasidReplace,
 } from './mock-device.ts';
 import {
-  decideTestAddReserved, decideTestDmabufGet, decideTestDmabufRevoke, decideTestMdCheckMap, decideTestMdCheckRefs,
+  decideTestAddReserved,
+  decideTestDmabufGet,
+  decideTestDmabufRevoke,
+  decideTestMdCheckMap,
+  decideTestMdCheckRefs,
   decideTestSetTempMemoryLimit,
 } from './mock-memory.ts';
 import { decideIoasChangeProcess, decideIoasNoiommuGetPa, decideOption, decideVfioIoas } from './option.ts';
 import type { Site } from './site.ts';
 import { decideTestTriggerVevent, decideVeventqAlloc } from './veventq.ts';
 import {
-  decideVfioCheckExtension, decideVfioIommuGetInfo, decideVfioIommuMapDma, decideVfioIommuUnmapDma, decideVfioSetIommu,
+  decideVfioCheckExtension,
+  decideVfioIommuGetInfo,
+  decideVfioIommuMapDma,
+  decideVfioIommuUnmapDma,
+  decideVfioSetIommu,
 } from './vfio-compat.ts';
 import {
-  decideDeviceAttachIommufdPt, decideDeviceBindIommufd, decideDeviceDetachIommufdPt, decideDeviceGetInfo,
+  decideDeviceAttachIommufdPt,
+  decideDeviceBindIommufd,
+  decideDeviceDetachIommufdPt,
+  decideDeviceGetInfo,
 } from './vfio-device.ts';
 import { decideVdeviceAlloc, decideViommuAlloc } from './viommu.ts';
 

@@ -14,6 +14,7 @@ export function decideDestroy(site: Site, command: Destroy): Outcome {
   if (object.kind === 'hwpt-paging' || object.kind === 'hwpt-nested') {
     return done([{ type: 'HwptDestroyed', context: context.id, id: object.id }]);
   }
-  if (object.kind !== 'selftest') return done([{ type: 'ObjectDestroyed', context: context.id, id: object.id }]);
+  if (object.kind !== 'selftest')
+    return done([{ type: 'ObjectDestroyed', context: context.id, id: object.id }]);
   return done(mockDestroyEvents(site, object.id, mustBe(context, object.deviceId, 'device')));
 }

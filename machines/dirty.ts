@@ -1,7 +1,15 @@
 /** Deciders of dirty tracking (iopt_read_and_clear_dirty_data(), iova_bitmap.c) and the mock's way to dirty a page. */
 import type { Event } from '../events/event.ts';
 import type { HwptGetDirtyBitmap, HwptSetDirtyTracking } from '../events/hwpt-command.ts';
-import { DONE, done, type Outcome, type Patch, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import {
+  DONE,
+  done,
+  type Outcome,
+  type Patch,
+  refuse,
+  refuseAfter,
+  undetermined,
+} from '../events/outcome.ts';
 import type { TestDirty } from '../events/test-command.ts';
 import { canWrite } from './address-space.ts';
 import { type Area, areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
@@ -25,7 +33,8 @@ export function decideHwptSetDirtyTracking(site: Site, command: HwptSetDirtyTrac
   const enabled = (command.flags & ENABLE) !== 0;
   const base = { context: site.context.id, id: hwpt.id };
   const events: Event[] = [];
-  if (enabled && hwpt.dirty.size > 0) events.push({ type: 'PagesCleaned', ...base, granules: [...hwpt.dirty] });
+  if (enabled && hwpt.dirty.size > 0)
+    events.push({ type: 'PagesCleaned', ...base, granules: [...hwpt.dirty] });
   if (enabled !== hwpt.dirtyTracking) events.push({ type: 'DirtyTrackingSet', ...base, enabled });
   return done(events);
 }
@@ -58,7 +67,11 @@ function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, i
   const dirty: Extent[] = [];
   const granules: number[] = [];
   let at = command.iova;
-  for (let area: Area | undefined = areaAt(ioas.areas, at); area !== undefined && area.iova <= at; area = nextAfter(ioas.areas, area.last)) {
+  for (
+    let area: Area | undefined = areaAt(ioas.areas, at);
+    area !== undefined && area.iova <= at;
+    area = nextAfter(ioas.areas, area.last)
+  ) {
     const end = area.last < last ? area.last : last;
     const missing = collect(site, hwpt, ioas, area, at, end, dirty, granules);
     if (missing !== undefined) return undetermined(missing);
@@ -74,7 +87,14 @@ function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, i
 
 /** Dirty leaves of `area` within [start, last], each once, ascending; answers the fact that is missing. */
 function collect(
-  site: Site, hwpt: HwptPaging, ioas: Ioas, area: Area, start: bigint, last: bigint, dirty: Extent[], granules: number[],
+  site: Site,
+  hwpt: HwptPaging,
+  ioas: Ioas,
+  area: Area,
+  start: bigint,
+  last: bigint,
+  dirty: Extent[],
+  granules: number[],
 ): string | undefined {
   const granule = BigInt(hwpt.domain.granule);
   let until = -1n;
@@ -120,7 +140,8 @@ function bitmapPatches(site: Site, command: HwptGetDirtyBitmap, dirty: readonly 
 /** iommufd_test_dirty(): marks granules by hand; IOVAs without a translation are counted all the same. */
 export function decideTestDirty(site: Site, command: TestDirty): Outcome {
   const { iova, length, pageSize, uptr } = command;
-  if (pageSize === 0n || length === 0n || iova % pageSize || length % pageSize || uptr === 0n) return refuse('mock-dirty/arguments');
+  if (pageSize === 0n || length === 0n || iova % pageSize || length % pageSize || uptr === 0n)
+    return refuse('mock-dirty/arguments');
   if (length / pageSize > 1n << 27n) return refuse('mock-dirty/length');
   const hwpt = objectOf(site.context, command.id, 'hwpt-paging');
   if (hwpt === undefined) return refuse('hwpt-paging/exists');
@@ -129,12 +150,21 @@ export function decideTestDirty(site: Site, command: TestDirty): Outcome {
   const bytes = readSecond(site, Number(uptr), 0, Math.ceil(count / 8), 'mock-dirty/bitmap');
   if (isFailure(bytes)) return failed(bytes);
   const marked = markedGranules(site, command, hwpt, bytes, count);
-  const events: Event[] = marked.granules.length === 0 ? [] : [{ type: 'PagesDirtied', context: site.context.id, id: hwpt.id, granules: marked.granules }];
+  const events: Event[] =
+    marked.granules.length === 0
+      ? []
+      : [{ type: 'PagesDirtied', context: site.context.id, id: hwpt.id, granules: marked.granules }];
   if (!canRespond(site)) return refuseAfter('respond/fault', events);
   return done(events, { outNrDirty: BigInt(marked.count) });
 }
 
-function markedGranules(site: Site, command: TestDirty, hwpt: HwptPaging, bytes: Uint8Array, count: number): { granules: number[]; count: number } {
+function markedGranules(
+  site: Site,
+  command: TestDirty,
+  hwpt: HwptPaging,
+  bytes: Uint8Array,
+  count: number,
+): { granules: number[]; count: number } {
   const { areas } = mustBe(site.context, hwpt.ioasId, 'ioas');
   const granule = BigInt(hwpt.domain.granule);
   const bySlot = site.kernel.has.has('mock-dirty-slot-bug');

@@ -1,7 +1,8 @@
 /** Deciders of fault queues: allocation, page requests, read, write and poll (eventq.c). */
-import type { FaultQueueAlloc } from '../events/fault-command.ts';
+
 import type { FaultRecord } from '../events/fault.ts';
-import { answer, UNKNOWABLE, DONE, done, type Outcome, refuse, undetermined } from '../events/outcome.ts';
+import type { FaultQueueAlloc } from '../events/fault-command.ts';
+import { answer, DONE, done, type Outcome, refuse, UNKNOWABLE, undetermined } from '../events/outcome.ts';
 import type { TestTriggerIopf } from '../events/test-command.ts';
 import { canWrite } from './address-space.ts';
 import { type Fault, freeId, type Hwpt, mustBe, objectAt, objectOf } from './objects.ts';
@@ -22,7 +23,15 @@ export function decideFaultQueueAlloc(site: Site, command: FaultQueueAlloc): Out
   return done(
     [
       { type: 'FaultQueueAllocated', context: context.id, id },
-      { type: 'DescriptorIssued', pid: site.process.pid, fd: site.newFd, kind: 'fault', context: context.id, id, length: 0n },
+      {
+        type: 'DescriptorIssued',
+        pid: site.process.pid,
+        fd: site.newFd,
+        kind: 'fault',
+        context: context.id,
+        id,
+        length: 0n,
+      },
     ],
     { outFaultId: id, outFaultFd: UNKNOWABLE },
   );
@@ -39,8 +48,14 @@ export function decideTestTriggerIopf(site: Site, command: TestTriggerIopf): Out
   const faultId = slot === undefined ? 0 : (objectAt(context, slot.hwptId) as Hwpt).faultId;
   if (faultId === 0 || slotPasid === undefined) return DONE;
   const record: FaultRecord = {
-    flags: LAST_PAGE | (command.pasid === 0 ? 0 : PASID_VALID), deviceId: device.id, pasid: command.pasid, grpid: command.grpid,
-    perm: command.perm, addr: command.addr, groupKey: device.traits.groupKey, slotPasid,
+    flags: LAST_PAGE | (command.pasid === 0 ? 0 : PASID_VALID),
+    deviceId: device.id,
+    pasid: command.pasid,
+    grpid: command.grpid,
+    perm: command.perm,
+    addr: command.addr,
+    groupKey: device.traits.groupKey,
+    slotPasid,
   };
   return done([{ type: 'FaultRaised', context: context.id, id: faultId, record }]);
 }
@@ -55,12 +70,18 @@ function slotFor(site: Site, group: Group | undefined, pasid: number): number | 
 }
 
 /** iommufd_fault_fops_read(): whole groups, oldest first; each gets the lowest free cookie. `length` in bytes. */
-export function decideFaultRead(site: Site, fault: Fault, length: number, address: number | undefined): Outcome {
+export function decideFaultRead(
+  site: Site,
+  fault: Fault,
+  length: number,
+  address: number | undefined,
+): Outcome {
   if (length % RECORD_BYTES !== 0) return refuse('fault-read/length');
   const count = Math.min(fault.queued.length, length / RECORD_BYTES);
   if (fault.queued.length === 0) return DONE;
   if (count === 0) return refuse('fault-read/space');
-  if (address !== undefined && !canWrite(site.space, address, count * RECORD_BYTES)) return refuse('fault-read/fault');
+  if (address !== undefined && !canWrite(site.space, address, count * RECORD_BYTES))
+    return refuse('fault-read/fault');
   const bytes = new Uint8Array(count * RECORD_BYTES);
   const cookies: number[] = [];
   for (let index = 0; index < count; index++) {
@@ -69,7 +90,9 @@ export function decideFaultRead(site: Site, fault: Fault, length: number, addres
     writeRecord(bytes, index * RECORD_BYTES, fault.queued[index] as FaultRecord, cookie);
   }
   return {
-    ...done([{ type: 'FaultsRead', context: site.context.id, id: fault.id, cookies }], undefined, [{ at: 0, bytes }]),
+    ...done([{ type: 'FaultsRead', context: site.context.id, id: fault.id, cookies }], undefined, [
+      { at: 0, bytes },
+    ]),
     ret: bytes.length,
   };
 }
@@ -93,7 +116,12 @@ function writeRecord(bytes: Uint8Array, at: number, record: FaultRecord, cookie:
 }
 
 /** iommufd_fault_fops_write(): responses one by one; an error after the first reports what was done. */
-export function decideFaultWrite(site: Site, fault: Fault, length: number, data: Uint8Array | undefined): Outcome {
+export function decideFaultWrite(
+  site: Site,
+  fault: Fault,
+  length: number,
+  data: Uint8Array | undefined,
+): Outcome {
   if (length % RESPONSE_BYTES !== 0) return refuse('fault-write/length');
   if (length === 0) return DONE;
   if (data === undefined || data.length < length) return undetermined('the bytes written to the fault queue');

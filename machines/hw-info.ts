@@ -27,14 +27,20 @@ export function decideGetHwInfo(site: Site, command: GetHwInfo): Outcome {
   const buffer: Patch[] = [{ at: 0, bytes: info.bytes.subarray(0, known) }];
   if (known < copied) buffer.push({ at: known, bytes: new Uint8Array(copied - known), unknowable: true });
   const tail = command.dataLen - copied;
-  if (!canWrite(site.space, address + copied, tail)) return refuseAfter('hw-info/data', [], undefined, buffer);
+  if (!canWrite(site.space, address + copied, tail))
+    return refuseAfter('hw-info/data', [], undefined, buffer);
   if (tail > 0) buffer.push({ at: copied, bytes: new Uint8Array(Math.min(tail, site.second?.length ?? 0)) });
   if (!canRespond(site)) return refuseAfter('respond/fault', [], undefined, buffer);
   const capabilities = platform.driver.capabilities(traits) | (newer ? PCI_ATS_NOT_SUPPORTED : 0n);
   const width = newer && traits.maxPasids > 0 ? 31 - Math.clz32(traits.maxPasids) : 0;
   return done(
     [],
-    { dataLen: info.bytes.length, inDataType: info.type, outMaxPasidLog2: width, outCapabilities: capabilities },
+    {
+      dataLen: info.bytes.length,
+      inDataType: info.type,
+      outMaxPasidLog2: width,
+      outCapabilities: capabilities,
+    },
     buffer,
   );
 }

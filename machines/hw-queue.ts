@@ -2,11 +2,11 @@
 import { done, type Outcome, refuse } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import type { HwQueueAlloc } from '../events/viommu-command.ts';
-import { planPin, type PinnedRange } from './access-pins.ts';
 import { refusesPinAlignment } from './access.ts';
+import { type PinnedRange, planPin } from './access-pins.ts';
 import { pagesAt, U64_MAX } from './mapping.ts';
 import { freeId, mustBe, objectOf, type Viommu } from './objects.ts';
-import { canRespond, failed, isFailure, type Failure, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 import { heldPage } from './user-page.ts';
 
 const PAGE = 4096n;
@@ -35,17 +35,37 @@ export function decideHwQueueAlloc(site: Site, command: HwQueueAlloc): Outcome {
     [
       { type: 'AccessCreated', context: context.id, id: accessId, ioasId, needsPin: true, internal: true },
       {
-        type: 'AccessPinned', context: context.id, id: accessId, item: 0, iova: start, last: pinned.last,
-        parts: pinned.range.parts, captures: pinned.range.tally.captures, lock: true,
+        type: 'AccessPinned',
+        context: context.id,
+        id: accessId,
+        item: 0,
+        iova: start,
+        last: pinned.last,
+        parts: pinned.range.parts,
+        captures: pinned.range.tally.captures,
+        lock: true,
       },
-      { type: 'HwQueueAllocated', context: context.id, id, viommuId: viommu.id, accessId, slot: command.index, ...slot },
+      {
+        type: 'HwQueueAllocated',
+        context: context.id,
+        id,
+        viommuId: viommu.id,
+        accessId,
+        slot: command.index,
+        ...slot,
+      },
     ],
     { outHwQueueId: id },
   );
 }
 
 /** iommufd_hw_queue_alloc_phys(): whole pages around the queue, readable, consecutive in memory. */
-function pinQueue(site: Site, viommu: Viommu, iova: bigint, length: bigint): { range: PinnedRange; last: bigint } | Failure {
+function pinQueue(
+  site: Site,
+  viommu: Viommu,
+  iova: bigint,
+  length: bigint,
+): { range: PinnedRange; last: bigint } | Failure {
   const { context } = site;
   const offset = iova & (PAGE - 1n);
   if (length + offset + PAGE - 1n > U64_MAX) return { rule: 'hw-queue-alloc/pages-overflow' };
@@ -66,7 +86,8 @@ function contiguity(site: Site, range: PinnedRange): Failure | undefined {
     const source = pagesAt(site.context, part.pagesId);
     for (let index = part.first; index <= part.last; index++) {
       const page = heldPage(source, index, range.tally);
-      if (page === undefined) throw new Error(`invariant: page ${index} of pages object ${part.pagesId} was just pinned`);
+      if (page === undefined)
+        throw new Error(`invariant: page ${index} of pages object ${part.pagesId} was just pinned`);
       if (previous !== undefined) {
         const follows = page.key === previous.key && page.page === previous.page + 1;
         if (!(follows && page.compound)) return { missing: 'the physical contiguity of the pinned pages' };

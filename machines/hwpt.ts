@@ -1,14 +1,24 @@
 /** Deciders of hardware page tables: allocation and invalidation (hw_pagetable.c). */
-import type { HwptAlloc, HwptInvalidate } from '../events/hwpt-command.ts';
+
 import type { Event } from '../events/event.ts';
+import type { HwptAlloc, HwptInvalidate } from '../events/hwpt-command.ts';
 import { done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { joinIoas } from './attachment.ts';
-import { HWPT_DIRTY_TRACKING, HWPT_FAULT_ID_VALID, HWPT_NEST_PARENT, HWPT_PASID } from './hwpt-flags.ts';
 import type { Invalidation, UserData } from './drivers/driver.ts';
-import { type Device, freeId, type HwptPaging, type Ioas, mustBe, objectAt, objectOf, type Viommu } from './objects.ts';
+import { HWPT_DIRTY_TRACKING, HWPT_FAULT_ID_VALID, HWPT_NEST_PARENT, HWPT_PASID } from './hwpt-flags.ts';
+import {
+  type Device,
+  freeId,
+  type HwptPaging,
+  type Ioas,
+  mustBe,
+  objectAt,
+  objectOf,
+  type Viommu,
+} from './objects.ts';
 import { newPlan } from './plan.ts';
-import { canRespond, failed, isFailure, type Failure, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 
 const PAGE_SIZE = 4096;
 const ENTRIES_MAX = 1 << 19;
@@ -37,7 +47,12 @@ export function decideHwptAlloc(site: Site, command: HwptAlloc): Outcome {
   return done([draft.event(id, faultId)], { outHwptId: id });
 }
 
-function draftOf(site: Site, command: HwptAlloc, device: Device, pt: ReturnType<typeof objectAt>): Draft | Failure {
+function draftOf(
+  site: Site,
+  command: HwptAlloc,
+  device: Device,
+  pt: ReturnType<typeof objectAt>,
+): Draft | Failure {
   switch (pt?.kind) {
     case 'ioas':
       return draftPaging(site, command, device, pt);
@@ -60,19 +75,33 @@ function draftPaging(site: Site, command: HwptAlloc, device: Device, ioas: Ioas)
   const { traits } = device;
   const known = site.kernel.has.has('pasid') ? 0xf : 3;
   if (flags & ~known) return { rule: 'hwpt-alloc/flags' };
-  if (traits.noIommu && (flags & ~HWPT_FAULT_ID_VALID || command.dataLen !== 0)) return { rule: 'hwpt-alloc/no-iommu' };
+  if (traits.noIommu && (flags & ~HWPT_FAULT_ID_VALID || command.dataLen !== 0))
+    return { rule: 'hwpt-alloc/no-iommu' };
   if (flags & HWPT_DIRTY_TRACKING && !traits.dirty) return { rule: 'hwpt-alloc/dirty-capability' };
-  if (flags & HWPT_FAULT_ID_VALID && flags & HWPT_NEST_PARENT) return { rule: 'hwpt-alloc/fault-nest-parent' };
-  const domain = site.platform.driver.allocPaging(site, { traits, flags: flags & ~HWPT_FAULT_ID_VALID, data: userData(command) });
+  if (flags & HWPT_FAULT_ID_VALID && flags & HWPT_NEST_PARENT)
+    return { rule: 'hwpt-alloc/fault-nest-parent' };
+  const domain = site.platform.driver.allocPaging(site, {
+    traits,
+    flags: flags & ~HWPT_FAULT_ID_VALID,
+    data: userData(command),
+  });
   if (isFailure(domain)) return domain;
   const plan = newPlan();
   const failure = joinIoas(site, plan, ioas, domain);
   if (failure !== undefined) return failure;
   return {
     event: (id, faultId) => ({
-      type: 'HwptPagingAllocated', context: site.context.id, id, ioasId: ioas.id, auto: false,
-      nestParent: (flags & HWPT_NEST_PARENT) !== 0, pasidCompat: (flags & HWPT_PASID) !== 0,
-      dirtyOps: (flags & HWPT_DIRTY_TRACKING) !== 0, faultId, domain, captures: plan.tally.captures,
+      type: 'HwptPagingAllocated',
+      context: site.context.id,
+      id,
+      ioasId: ioas.id,
+      auto: false,
+      nestParent: (flags & HWPT_NEST_PARENT) !== 0,
+      pasidCompat: (flags & HWPT_PASID) !== 0,
+      dirtyOps: (flags & HWPT_DIRTY_TRACKING) !== 0,
+      faultId,
+      domain,
+      captures: plan.tally.captures,
     }),
   };
 }
@@ -86,16 +115,35 @@ function draftNested(site: Site, command: HwptAlloc, device: Device, parent: Hwp
   const { flags } = command;
   const { driver } = site.platform;
   const { traits } = device;
-  if (flags & ~nestedFlags(site) || command.dataLen === 0 || driver.allocNested === undefined || traits.noIommu) {
+  if (
+    flags & ~nestedFlags(site) ||
+    command.dataLen === 0 ||
+    driver.allocNested === undefined ||
+    traits.noIommu
+  ) {
     return { rule: 'hwpt-alloc/nested-flags' };
   }
-  if (parent.auto || !parent.nestParent || parent.domain.driver !== traits.driver) return { rule: 'hwpt-alloc/parent' };
-  const nested = driver.allocNested(site, { traits, flags, data: userData(command), parent, viommu: undefined });
+  if (parent.auto || !parent.nestParent || parent.domain.driver !== traits.driver)
+    return { rule: 'hwpt-alloc/parent' };
+  const nested = driver.allocNested(site, {
+    traits,
+    flags,
+    data: userData(command),
+    parent,
+    viommu: undefined,
+  });
   if (isFailure(nested)) return nested;
   return {
     event: (id, faultId) => ({
-      type: 'HwptNestedAllocated', context: site.context.id, id, parentId: parent.id, viommuId: 0,
-      pasidCompat: (flags & HWPT_PASID) !== 0, faultId, instance: traits.instance, ...nested,
+      type: 'HwptNestedAllocated',
+      context: site.context.id,
+      id,
+      parentId: parent.id,
+      viommuId: 0,
+      pasidCompat: (flags & HWPT_PASID) !== 0,
+      faultId,
+      instance: traits.instance,
+      ...nested,
     }),
   };
 }
@@ -114,8 +162,15 @@ function draftOnViommu(site: Site, command: HwptAlloc, device: Device, viommu: V
   if (isFailure(nested)) return nested;
   return {
     event: (id, faultId) => ({
-      type: 'HwptNestedAllocated', context: site.context.id, id, parentId: 0, viommuId: viommu.id,
-      pasidCompat: (flags & HWPT_PASID) !== 0, faultId, instance: traits.instance, ...nested,
+      type: 'HwptNestedAllocated',
+      context: site.context.id,
+      id,
+      parentId: 0,
+      viommuId: viommu.id,
+      pasidCompat: (flags & HWPT_PASID) !== 0,
+      faultId,
+      instance: traits.instance,
+      ...nested,
     }),
   };
 }
@@ -124,7 +179,8 @@ function draftOnViommu(site: Site, command: HwptAlloc, device: Device, viommu: V
 export function decideHwptInvalidate(site: Site, command: HwptInvalidate): Outcome {
   const invalidation = invalidate(site, command);
   if ('missing' in invalidation) return failed(invalidation);
-  const { handled, events, failure } = 'rule' in invalidation ? { handled: 0, events: [], failure: invalidation } : invalidation;
+  const { handled, events, failure } =
+    'rule' in invalidation ? { handled: 0, events: [], failure: invalidation } : invalidation;
   if (failure !== undefined && 'missing' in failure) return failed(failure);
   if (!canRespond(site)) return refuseAfter('respond/fault', events);
   const reply = { entryNum: handled };
@@ -136,10 +192,14 @@ function invalidate(site: Site, command: HwptInvalidate): Invalidation | Failure
   if (rule !== undefined) return { rule };
   const target = objectAt(site.context, command.hwptId);
   const onlyNested = !site.kernel.has.has('viommu');
-  if (target === undefined || (onlyNested && target.kind !== 'hwpt-nested')) return { rule: 'hwpt-invalidate/exists' };
+  if (target === undefined || (onlyNested && target.kind !== 'hwpt-nested'))
+    return { rule: 'hwpt-invalidate/exists' };
   const { driver } = site.platform;
   const request = {
-    type: command.dataType, entryLength: command.entryLen, entries: command.entryNum, address: Number(command.dataUptr),
+    type: command.dataType,
+    entryLength: command.entryLen,
+    entries: command.entryNum,
+    address: Number(command.dataUptr),
   };
   if (target.kind === 'hwpt-nested') {
     return driver.invalidateNested?.(site, target, request) ?? { rule: 'hwpt-invalidate/op' };

@@ -43,7 +43,13 @@ export type KernelProfile = Readonly<{
 const linux734: KernelProfile = {
   release: '7.3.4',
   has: new Set<Trait>([
-    'pasid', 'viommu', 'hw-info-input-type', 'mock-page-tables', 'vfio-bind-token', 'generic-page-tables', 'veventq-read-minimum',
+    'pasid',
+    'viommu',
+    'hw-info-input-type',
+    'mock-page-tables',
+    'vfio-bind-token',
+    'generic-page-tables',
+    'veventq-read-minimum',
     'dmabuf-get-returns-zero',
   ]),
   lastIoctl: 0x3b95,
@@ -54,11 +60,17 @@ const linux734: KernelProfile = {
 const linux612: KernelProfile = {
   release: '6.12.117',
   has: new Set<Trait>([
-    'map-length-before-overflow', 'dirty-by-granule', 'dirty-needs-tracking', 'mock-dirty-slot-bug', 'md-check-map-alignment-first',
+    'map-length-before-overflow',
+    'dirty-by-granule',
+    'dirty-needs-tracking',
+    'mock-dirty-slot-bug',
+    'md-check-map-alignment-first',
   ]),
   lastIoctl: 0x3b8e,
   lastTestOp: 15,
   hugePageSize: 0x20_0000n,
 };
 
-export const kernelProfiles: ReadonlyMap<string, KernelProfile> = new Map([linux734, linux612].map((profile) => [profile.release, profile]));
+export const kernelProfiles: ReadonlyMap<string, KernelProfile> = new Map(
+  [linux734, linux612].map((profile) => [profile.release, profile]),
+);

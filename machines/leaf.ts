@@ -9,7 +9,13 @@ const PAGE = 4096n;
 const HUGE = 0x20_0000n;
 
 /** Extent of the leaf at `iova`, or undefined where it depends on physical contiguity that nobody recorded. */
-export function leafAt(site: Site, hwpt: HwptPaging, ioas: Ioas, area: Area, iova: bigint): { start: bigint; last: bigint } | undefined {
+export function leafAt(
+  site: Site,
+  hwpt: HwptPaging,
+  ioas: Ioas,
+  area: Area,
+  iova: bigint,
+): { start: bigint; last: bigint } | undefined {
   if (site.kernel.has.has('dirty-by-granule')) {
     const granule = BigInt(hwpt.domain.granule);
     const start = iova - (iova % granule);
@@ -38,7 +44,10 @@ function runAt(site: Site, ioas: Ioas, area: Area, iova: bigint): Run | undefine
 }
 
 function clip(area: Area, extent: { start: bigint; last: bigint }): { start: bigint; last: bigint } {
-  return { start: extent.start < area.iova ? area.iova : extent.start, last: extent.last > area.last ? area.last : extent.last };
+  return {
+    start: extent.start < area.iova ? area.iova : extent.start,
+    last: extent.last > area.last ? area.last : extent.last,
+  };
 }
 
 /** Whether a neighbouring page could have ended up in the same leaf. */
@@ -59,7 +68,8 @@ function leafInRun(hwpt: HwptPaging, run: Run, iova: bigint): { start: bigint; l
 
 function leafSize(hwpt: HwptPaging, iova: bigint, physical: bigint, left: bigint): bigint {
   for (let size = HUGE; size > BigInt(hwpt.domain.granule); size /= 2n) {
-    if (hwpt.domain.pageSizes & size && iova % size === 0n && physical % size === 0n && size <= left) return size;
+    if (hwpt.domain.pageSizes & size && iova % size === 0n && physical % size === 0n && size <= left)
+      return size;
   }
   return BigInt(hwpt.domain.granule);
 }

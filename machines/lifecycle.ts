@@ -1,11 +1,19 @@
 /** Lifecycles are xstate machines; each is compiled once into a table, and only the table is read on the hot path. */
-import { setup, type AnyStateMachine } from 'xstate';
+import { type AnyStateMachine, setup } from 'xstate';
 
 /** State value to event type to next state value. */
-export type Table = Readonly<{ id: string; initial: string; next: ReadonlyMap<string, ReadonlyMap<string, string>> }>;
+export type Table = Readonly<{
+  id: string;
+  initial: string;
+  next: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}>;
 
 type StateConfig = Readonly<{ on?: Readonly<Record<string, string>>; type?: 'final' }>;
-export type LifecycleConfig = Readonly<{ id: string; initial: string; states: Readonly<Record<string, StateConfig>> }>;
+export type LifecycleConfig = Readonly<{
+  id: string;
+  initial: string;
+  states: Readonly<Record<string, StateConfig>>;
+}>;
 
 /** A flat machine without context, guards or actions: legality only. */
 export function lifecycleMachine(config: LifecycleConfig): AnyStateMachine {
@@ -34,6 +42,7 @@ export function next(table: Table, state: string, event: string): string | undef
 /** The state after `event`. That the machine forbids it is a defect of ours. */
 export function advance(table: Table, state: string, event: string): string {
   const after = next(table, state, event);
-  if (after === undefined) throw new Error(`invariant: ${table.id} in state '${state}' does not accept ${event}`);
+  if (after === undefined)
+    throw new Error(`invariant: ${table.id} in state '${state}' does not accept ${event}`);
   return after;
 }

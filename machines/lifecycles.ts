@@ -37,7 +37,12 @@ export const attachmentMachine = lifecycleMachine({
   states: {
     detached: { on: { DeviceAttached: 'attached' } },
     attached: {
-      on: { DeviceAttached: 'attached', HwptReplaced: 'attached', DeviceDetached: 'attached', LastDeviceDetached: 'detached' },
+      on: {
+        DeviceAttached: 'attached',
+        HwptReplaced: 'attached',
+        DeviceDetached: 'attached',
+        LastDeviceDetached: 'detached',
+      },
     },
   },
 });
@@ -48,14 +53,24 @@ export const pasidBindingMachine = lifecycleMachine({
   initial: 'unbound',
   states: {
     unbound: { on: { DeviceAttached: 'bound' } },
-    bound: { on: { DeviceAttached: 'bound', HwptReplaced: 'bound', DeviceDetached: 'bound', LastDeviceDetached: 'unbound' } },
+    bound: {
+      on: {
+        DeviceAttached: 'bound',
+        HwptReplaced: 'bound',
+        DeviceDetached: 'bound',
+        LastDeviceDetached: 'unbound',
+      },
+    },
   },
 });
 
 export const groupMachine = lifecycleMachine({
   id: 'group',
   initial: 'unowned',
-  states: { unowned: { on: { DeviceBound: 'owned' } }, owned: { on: { DeviceBound: 'owned', LastDeviceUnbound: 'unowned' } } },
+  states: {
+    unowned: { on: { DeviceBound: 'owned' } },
+    owned: { on: { DeviceBound: 'owned', LastDeviceUnbound: 'unowned' } },
+  },
 });
 
 export const accessMachine = lifecycleMachine({
@@ -73,7 +88,11 @@ const withDescriptor = (id: string, closed: string) =>
   lifecycleMachine({
     id,
     initial: 'open',
-    states: { open: { on: { [closed]: 'closed' } }, closed: { on: { ObjectDestroyed: 'gone' } }, gone: { type: 'final' } },
+    states: {
+      open: { on: { [closed]: 'closed' } },
+      closed: { on: { ObjectDestroyed: 'gone' } },
+      gone: { type: 'final' },
+    },
   });
 
 export const faultMachine = withDescriptor('fault', 'FaultQueueClosed');
@@ -89,7 +108,11 @@ export const viommuMachine = lifecycleMachine({
 export const vdeviceMachine = lifecycleMachine({
   id: 'vdevice',
   initial: 'live',
-  states: { live: { on: { ObjectDestroyed: 'gone', VdeviceBuried: 'tombstone' } }, tombstone: { type: 'final' }, gone: { type: 'final' } },
+  states: {
+    live: { on: { ObjectDestroyed: 'gone', VdeviceBuried: 'tombstone' } },
+    tombstone: { type: 'final' },
+    gone: { type: 'final' },
+  },
 });
 
 export const hwQueueMachine = lifecycleMachine({
@@ -108,14 +131,29 @@ export const selftestMachine = lifecycleMachine({
 export const vfioFileMachine = lifecycleMachine({
   id: 'vfio-file',
   initial: 'unbound',
-  states: { unbound: { on: { DeviceBound: 'bound', FileReleased: 'closed' } }, bound: { on: { FileReleased: 'closed' } }, closed: { type: 'final' } },
+  states: {
+    unbound: { on: { DeviceBound: 'bound', FileReleased: 'closed' } },
+    bound: { on: { FileReleased: 'closed' } },
+    closed: { type: 'final' },
+  },
 });
 
 export const machines = {
-  ioas: ioasMachine, 'hwpt-paging': hwptPagingMachine, 'hwpt-nested': hwptNestedMachine, device: deviceMachine,
-  attachment: attachmentMachine, 'pasid-binding': pasidBindingMachine, group: groupMachine, access: accessMachine,
-  fault: faultMachine, viommu: viommuMachine, vdevice: vdeviceMachine, veventq: veventqMachine, 'hw-queue': hwQueueMachine,
-  selftest: selftestMachine, 'vfio-file': vfioFileMachine,
+  ioas: ioasMachine,
+  'hwpt-paging': hwptPagingMachine,
+  'hwpt-nested': hwptNestedMachine,
+  device: deviceMachine,
+  attachment: attachmentMachine,
+  'pasid-binding': pasidBindingMachine,
+  group: groupMachine,
+  access: accessMachine,
+  fault: faultMachine,
+  viommu: viommuMachine,
+  vdevice: vdeviceMachine,
+  veventq: veventqMachine,
+  'hw-queue': hwQueueMachine,
+  selftest: selftestMachine,
+  'vfio-file': vfioFileMachine,
 } as const;
 
 export type MachineName = keyof typeof machines;

@@ -5,7 +5,7 @@ import { firstIntersecting, forEachArea } from './area-tree.ts';
 import { intersectsAny } from './intervals.ts';
 import { chooseIova } from './iova-allocation.ts';
 import { type Ioas, mustBe } from './objects.ts';
-import { newTally, pinRange, type PinSource, type Tally } from './pinning.ts';
+import { newTally, type PinSource, pinRange, type Tally } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
 import type { Context } from './world.ts';
 
@@ -51,10 +51,16 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
   for (const slice of slices) {
     if (request.prot & PROT_WRITE && !slice.source.writable) return { rule: 'map/pages-writable' };
     if ((slice.startByte & 0xfffn) % align !== 0n) return { rule: 'map/page-offset' };
-    if (Number((slice.startByte + slice.length + 0xfffn) >> 12n) > slice.source.npages) return { rule: 'map/pages-wrap' };
+    if (Number((slice.startByte + slice.length + 0xfffn) >> 12n) > slice.source.npages)
+      return { rule: 'map/pages-wrap' };
     areas.push({
-      iova: at, last: at + slice.length - 1n, pagesId: slice.source.id, startByte: slice.startByte,
-      prot: request.prot, pins: 0, locks: 0,
+      iova: at,
+      last: at + slice.length - 1n,
+      pagesId: slice.source.id,
+      startByte: slice.startByte,
+      prot: request.prot,
+      pins: 0,
+      locks: 0,
     });
     at += slice.length;
   }
@@ -66,7 +72,12 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
 function chosen(site: Site, request: MappingRequest): bigint | Failure {
   const { ioas, length, addr } = request;
   const iova = chooseIova({
-    length, addr, align: BigInt(ioas.align), reserved: ioas.reserved, allowed: ioas.allowed, areas: ioas.areas,
+    length,
+    addr,
+    align: BigInt(ioas.align),
+    reserved: ioas.reserved,
+    allowed: ioas.allowed,
+    areas: ioas.areas,
     thpCap: site.kernel.hugePageSize,
   });
   if (iova === 'EOVERFLOW') return { rule: 'map/auto-length' };
@@ -88,7 +99,13 @@ export function pagesOf(area: { iova: bigint; last: bigint; startByte: bigint })
   return [Number(area.startByte >> 12n), Number((area.startByte + area.last - area.iova) >> 12n)];
 }
 
-function fillSlices(site: Site, tally: Tally, ioas: Ioas, areas: readonly MappedArea[], slices: readonly Slice[]): Failure | undefined {
+function fillSlices(
+  site: Site,
+  tally: Tally,
+  ioas: Ioas,
+  areas: readonly MappedArea[],
+  slices: readonly Slice[],
+): Failure | undefined {
   for (let index = 0; index < areas.length; index++) {
     const failure = fillArea(site, tally, ioas, areas[index] as MappedArea, (slices[index] as Slice).source);
     if (failure !== undefined) return failure;
@@ -97,7 +114,13 @@ function fillSlices(site: Site, tally: Tally, ioas: Ioas, areas: readonly Mapped
 }
 
 /** iopt_area_fill_domains(): pins the area's pages, then maps them into every domain. */
-function fillArea(site: Site, tally: Tally, ioas: Ioas, area: MappedArea, source: PinSource): Failure | undefined {
+function fillArea(
+  site: Site,
+  tally: Tally,
+  ioas: Ioas,
+  area: MappedArea,
+  source: PinSource,
+): Failure | undefined {
   const [first, last] = pagesOf(area);
   const failure = pinRange(site, tally, source, first, last);
   if (failure !== undefined || source.kind === 'dmabuf') return failure;
@@ -112,7 +135,8 @@ function fillArea(site: Site, tally: Tally, ioas: Ioas, area: MappedArea, source
 function mapInto(site: Site, granule: number, area: MappedArea): Failure | undefined {
   const generic = site.kernel.has.has('generic-page-tables');
   if (area.prot === 0 && generic) return { rule: 'domain/prot' };
-  if ((area.iova | (area.last + 1n)) & BigInt(granule - 1)) return { rule: generic ? 'domain/granule' : 'domain/granule-classic' };
+  if ((area.iova | (area.last + 1n)) & BigInt(granule - 1))
+    return { rule: generic ? 'domain/granule' : 'domain/granule-classic' };
   return undefined;
 }
 
@@ -122,7 +146,8 @@ export function fillDomain(site: Site, tally: Tally, ioas: Ioas, granule: number
   forEachArea(ioas.areas, (area) => {
     const source = pagesAt(site.context, area.pagesId);
     const [first, last] = pagesOf(area);
-    if (!(source.kind === 'dmabuf')) failure = pinRange(site, tally, source, first, last) ?? mapInto(site, granule, area);
+    if (!(source.kind === 'dmabuf'))
+      failure = pinRange(site, tally, source, first, last) ?? mapInto(site, granule, area);
     return failure === undefined;
   });
   return failure;
@@ -136,9 +161,17 @@ export function pagesAt(context: Context, id: number) {
 }
 
 /** The pages object that a MAP by this process would make. */
-export function newPages(site: Site, facts: Pick<NewPages, 'kind' | 'ino' | 'fileType' | 'basePage' | 'npages' | 'writable' | 'account'>): NewPages {
+export function newPages(
+  site: Site,
+  facts: Pick<NewPages, 'kind' | 'ino' | 'fileType' | 'basePage' | 'npages' | 'writable' | 'account'>,
+): NewPages {
   const { process } = site;
   return {
-    ...facts, id: site.world.nextPagesId, spaceId: process.spaceId, ownerPid: process.pid, uid: process.uid, selfContext: false,
+    ...facts,
+    id: site.world.nextPagesId,
+    spaceId: process.spaceId,
+    ownerPid: process.pid,
+    uid: process.uid,
+    selfContext: false,
   };
 }

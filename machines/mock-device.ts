@@ -2,15 +2,22 @@
 import type { DeviceTraits } from '../events/device.ts';
 import { DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
 import type {
-  TestDevCheckCache, TestMdCheckIotlb, TestMockDomain, TestMockDomainFlags, TestMockDomainReplace, TestPasidAttach,
-  TestPasidCheckHwpt, TestPasidDetach, TestPasidReplace,
+  TestDevCheckCache,
+  TestMdCheckIotlb,
+  TestMockDomain,
+  TestMockDomainFlags,
+  TestMockDomainReplace,
+  TestPasidAttach,
+  TestPasidCheckHwpt,
+  TestPasidDetach,
+  TestPasidReplace,
 } from '../events/test-command.ts';
-import { planAttach, planDetach, planReplace, type PtResult } from './attachment.ts';
+import { type PtResult, planAttach, planDetach, planReplace } from './attachment.ts';
 import type { DeviceView } from './drivers/driver.ts';
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY, MOCK_PASID } from './drivers/mock.ts';
 import { type Device, freeId, mustBe, objectAt, objectOf } from './objects.ts';
 import { newPlan, type Plan } from './plan.ts';
-import { canRespond, failed, isFailure, type Failure, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 
 /** A mock device without the PASID flag still takes part in PASID checks, with one PASID: none above 0. */
 const NO_PASIDS = 1;
@@ -18,8 +25,15 @@ const PASIDS = 1 << 20;
 
 function mockTraits(context: number, selftestId: number, flags: number): DeviceTraits {
   return {
-    driver: 'mock', instance: 'mock', groupKey: `mock:${context}/${selftestId}`, name: flags & MOCK_HUGE_IOVA ? 'huge' : 'mock',
-    maxPasids: flags & MOCK_PASID ? PASIDS : NO_PASIDS, dirty: !(flags & MOCK_NO_DIRTY), pri: true, noIommu: false, reserved: [],
+    driver: 'mock',
+    instance: 'mock',
+    groupKey: `mock:${context}/${selftestId}`,
+    name: flags & MOCK_HUGE_IOVA ? 'huge' : 'mock',
+    maxPasids: flags & MOCK_PASID ? PASIDS : NO_PASIDS,
+    dirty: !(flags & MOCK_NO_DIRTY),
+    pri: true,
+    noIommu: false,
+    reserved: [],
   };
 }
 
@@ -110,7 +124,11 @@ export function decideTestPasidCheckHwpt(site: Site, command: TestPasidCheckHwpt
   return failure === undefined ? DONE : failed(failure);
 }
 
-function refusesCheck(site: Site, device: Device, { pasid, hwptId }: TestPasidCheckHwpt): Failure | undefined {
+function refusesCheck(
+  site: Site,
+  device: Device,
+  { pasid, hwptId }: TestPasidCheckHwpt,
+): Failure | undefined {
   const attached = site.context.groups.get(device.traits.groupKey)?.slots.get(pasid)?.hwptId;
   if (hwptId === 0) return attached === undefined ? undefined : { rule: 'pasid-check/attached' };
   const hwpt = objectAt(site.context, hwptId);

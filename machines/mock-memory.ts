@@ -1,6 +1,13 @@
 /** Deciders of the mock operations that look at memory and reservations. */
 import { DONE, done, type Outcome, refuse } from '../events/outcome.ts';
-import type { TestAddReserved, TestDmabufGet, TestDmabufRevoke, TestMdCheckMap, TestMdCheckRefs, TestSetTempMemoryLimit } from '../events/test-command.ts';
+import type {
+  TestAddReserved,
+  TestDmabufGet,
+  TestDmabufRevoke,
+  TestMdCheckMap,
+  TestMdCheckRefs,
+  TestSetTempMemoryLimit,
+} from '../events/test-command.ts';
 import { areaAt, firstIntersecting } from './area-tree.ts';
 import { intersectsAny } from './intervals.ts';
 import { pagesAt, U64_MAX } from './mapping.ts';
@@ -38,14 +45,19 @@ export function decideTestMdCheckMap(site: Site, command: TestMdCheckMap): Outco
   const first = site.kernel.has.has('md-check-map-alignment-first');
   if (hwpt === undefined && !first) return refuse('hwpt-paging/exists');
   const step = BigInt(first ? FLAT_GRANULE : (hwpt?.domain.granule ?? FLAT_GRANULE));
-  if (iova % step || length % step || uptr % step || uptr + length > U64_MAX) return refuse('md-check-map/alignment');
+  if (iova % step || length % step || uptr % step || uptr + length > U64_MAX)
+    return refuse('md-check-map/alignment');
   if (hwpt === undefined) return refuse('hwpt-paging/exists');
   const ioas = mustBe(site.context, hwpt.ioasId, 'ioas');
   for (let offset = 0n; offset < length; offset += step) {
     const current = currentPage(site, Number(uptr + offset));
     if (isFailure(current)) return failed(current);
     const mapped = translate(site.context, ioas, (iova + offset) & U64_MAX);
-    if (mapped === undefined || !samePage(current, mapped.page) || mapped.offset !== Number((uptr + offset) & 0xfffn)) {
+    if (
+      mapped === undefined ||
+      !samePage(current, mapped.page) ||
+      mapped.offset !== Number((uptr + offset) & 0xfffn)
+    ) {
       return refuse('md-check-map/mismatch');
     }
   }
@@ -53,7 +65,11 @@ export function decideTestMdCheckMap(site: Site, command: TestMdCheckMap): Outco
 }
 
 /** The page that every domain of the IOAS maps `iova` to, and the byte offset in it. */
-function translate(context: Context, ioas: Ioas, iova: bigint): { page: PageIdentity; offset: number } | undefined {
+function translate(
+  context: Context,
+  ioas: Ioas,
+  iova: bigint,
+): { page: PageIdentity; offset: number } | undefined {
   const area = areaAt(ioas.areas, iova);
   if (area === undefined) return undefined;
   const byte = area.startByte + (iova - area.iova);
@@ -101,14 +117,25 @@ export function decideTestDmabufGet(site: Site, command: TestDmabufGet): Outcome
   const length = Math.ceil(command.length / PAGE) * PAGE;
   if (length === 0 || length > DMABUF_MAX) return refuse('dmabuf-get/length');
   const { process, newFd: fd } = site;
-  return done([{ type: 'DescriptorIssued', pid: process.pid, fd, kind: 'dmabuf', context: 0, id: 0, length: BigInt(length) }]);
+  return done([
+    {
+      type: 'DescriptorIssued',
+      pid: process.pid,
+      fd,
+      kind: 'dmabuf',
+      context: 0,
+      id: 0,
+      length: BigInt(length),
+    },
+  ]);
 }
 
 /** iommufd_test_dmabuf_revoke(). */
 export function decideTestDmabufRevoke(site: Site, command: TestDmabufRevoke): Outcome {
   const fileId = site.process.fds.get(command.dmabufFd);
   const file = fileId === undefined ? undefined : site.world.files.get(fileId);
-  if (file === undefined && !site.process.foreign.has(command.dmabufFd)) return refuse('dmabuf-revoke/descriptor');
+  if (file === undefined && !site.process.foreign.has(command.dmabufFd))
+    return refuse('dmabuf-revoke/descriptor');
   if (file?.kind !== 'dmabuf') return refuse('dmabuf-revoke/kind');
   return done([{ type: 'DmabufRevoked', file: file.id, revoked: command.revoked !== 0 }]);
 }

@@ -1,9 +1,10 @@
 /** The ten object kinds of an iommufd context (and the mock's own), as deciders see them, and lookups by id. */
+
+import type { PinnedPart } from '../events/access.ts';
 import type { DeviceTraits } from '../events/device.ts';
 import type { FaultRecord } from '../events/fault.ts';
 import type { Domain } from '../events/hwpt.ts';
 import type { Range } from '../events/ioas.ts';
-import type { PinnedPart } from '../events/access.ts';
 import type { AreaTree } from './area-tree.ts';
 import type { Context } from './world.ts';
 
@@ -145,7 +146,18 @@ export interface Selftest extends Base {
 }
 
 export type IommuObject =
-  | Ioas | HwptPaging | HwptNested | Device | Access | Fault | Viommu | Vdevice | Veventq | HwQueue | Selftest | Tombstone;
+  | Ioas
+  | HwptPaging
+  | HwptNested
+  | Device
+  | Access
+  | Fault
+  | Viommu
+  | Vdevice
+  | Veventq
+  | HwQueue
+  | Selftest
+  | Tombstone;
 
 export type ObjectKind = IommuObject['kind'];
 export type Hwpt = HwptPaging | HwptNested;
@@ -158,14 +170,22 @@ export function objectAt(context: Context, id: number): Exclude<IommuObject, Tom
 
 /** The object at `id` if it has that kind, as iommufd_get_object() with a type. */
 export function objectOf<K extends ObjectKind>(
-  context: Context, id: number, kind: K,
+  context: Context,
+  id: number,
+  kind: K,
 ): Extract<IommuObject, { kind: K }> | undefined {
   const object = context.objects[id];
-  return object !== undefined && object.kind === kind ? (object as Extract<IommuObject, { kind: K }>) : undefined;
+  return object !== undefined && object.kind === kind
+    ? (object as Extract<IommuObject, { kind: K }>)
+    : undefined;
 }
 
 /** An object that the graph says must be there; its absence is a defect of ours. */
-export function mustBe<K extends ObjectKind>(context: Context, id: number, kind: K): Extract<IommuObject, { kind: K }> {
+export function mustBe<K extends ObjectKind>(
+  context: Context,
+  id: number,
+  kind: K,
+): Extract<IommuObject, { kind: K }> {
   const object = objectOf(context, id, kind);
   if (object === undefined) throw new Error(`invariant: object ${id} should be a ${kind}`);
   return object;

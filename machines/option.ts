@@ -53,7 +53,10 @@ function hugePages(site: Site, command: Option): Outcome {
   const enabled = command.val64 === 1n;
   const rule = enabled ? undefined : refusesSmallPages(ioas);
   if (rule !== undefined) return refuse(rule);
-  const events: Event[] = ioas.largePages === enabled ? [] : [{ type: 'LargePagesSet', context: site.context.id, id: ioas.id, enabled }];
+  const events: Event[] =
+    ioas.largePages === enabled
+      ? []
+      : [{ type: 'LargePagesSet', context: site.context.id, id: ioas.id, enabled }];
   return respond(site, events, command.val64);
 }
 
@@ -91,7 +94,10 @@ export function decideIoasChangeProcess(site: Site, command: IoasChangeProcess):
     if (pages.areas === 0) continue;
     if (pages.kind !== 'file') return refuse('ioas-change-process/kind');
     const account = accountOf({ ...pages, uid: process.uid, ownerPid: process.pid });
-    const changes = pages.account === 'user' ? pages.uid !== process.uid || pages.ownerPid !== process.pid : pages.ownerPid !== process.pid;
+    const changes =
+      pages.account === 'user'
+        ? pages.uid !== process.uid || pages.ownerPid !== process.pid
+        : pages.ownerPid !== process.pid;
     if (account !== '' && changes) extra.set(account, (extra.get(account) ?? 0) + pinnedCount(pages));
   }
   const limit = Number(process.memlock >> 12n);
@@ -113,8 +119,10 @@ export function decideIoasNoiommuGetPa(site: Site, command: IoasNoiommuGetPa): O
   const area = areaAt(ioas.areas, command.iova);
   if (area === undefined) return refuse('noiommu-get-pa/mapped');
   const pages = pagesAt(context, area.pagesId);
-  if (pages.kind === 'dmabuf' && site.world.files.get(pages.ino)?.revoked) return refuse('noiommu-get-pa/revoked');
+  if (pages.kind === 'dmabuf' && site.world.files.get(pages.ino)?.revoked)
+    return refuse('noiommu-get-pa/revoked');
   const storage = ioas.hwptIds[0];
-  if (storage === undefined || !mustBe(context, storage, 'hwpt-paging').domain.noIommu) return refuse('noiommu-get-pa/domain');
+  if (storage === undefined || !mustBe(context, storage, 'hwpt-paging').domain.noIommu)
+    return refuse('noiommu-get-pa/domain');
   return undetermined('the physical address of a pinned page');
 }

@@ -2,7 +2,6 @@
 import type { Piece } from '../events/memory.ts';
 import type { AccountMode } from './world.ts';
 
-
 /** Page indexes (inclusive) that a domain or an access keeps pinned, `count` times. */
 export type Hold = { first: number; last: number; count: number };
 
@@ -42,7 +41,11 @@ export function pinnedCount(pages: Pages): number {
 }
 
 /** Parts of [first, last] that are not covered by `pieces` (ascending, disjoint). */
-export function uncovered(pieces: readonly { first: number; last: number }[], first: number, last: number): [number, number][] {
+export function uncovered(
+  pieces: readonly { first: number; last: number }[],
+  first: number,
+  last: number,
+): [number, number][] {
   const gaps: [number, number][] = [];
   let next = first;
   for (const piece of pieces) {
@@ -57,7 +60,10 @@ export function uncovered(pieces: readonly { first: number; last: number }[], fi
 }
 
 /** Identity of page `index` as it was pinned, or undefined. */
-export function pinnedPage(pages: Pages, index: number): { key: string; page: number; compound: boolean } | undefined {
+export function pinnedPage(
+  pages: Pages,
+  index: number,
+): { key: string; page: number; compound: boolean } | undefined {
   for (const piece of pages.pinned) {
     if (index < piece.first) return undefined;
     if (index <= piece.last) {

@@ -19,24 +19,39 @@ export function newTally(): Tally {
 }
 
 /** The account that pays for a pages object: per user, per address space, or nobody. */
-export function accountOf(pages: { account: string; uid: number; spaceId: number; ownerPid: number }): string {
+export function accountOf(pages: {
+  account: string;
+  uid: number;
+  spaceId: number;
+  ownerPid: number;
+}): string {
   if (pages.account === 'user') return `uid:${pages.uid}`;
   return pages.account === 'mm' ? `mm:${pages.ownerPid}` : '';
 }
 
 /** Pins pages [first, last] of `source` unless they are pinned already; records captures and charges in `tally`. */
-export function pinRange(site: Site, tally: Tally, source: PinSource, first: number, last: number): Failure | undefined {
+export function pinRange(
+  site: Site,
+  tally: Tally,
+  source: PinSource,
+  first: number,
+  last: number,
+): Failure | undefined {
   if (source.kind === 'dmabuf') return undefined;
   const held = 'pinned' in source ? source.pinned : NONE;
   let gaps = uncovered(held, first, last);
   for (const capture of tally.captures) {
-    if (capture.pagesId === source.id) gaps = gaps.flatMap(([from, to]) => uncovered(capture.pieces, from, to));
+    if (capture.pagesId === source.id)
+      gaps = gaps.flatMap(([from, to]) => uncovered(capture.pieces, from, to));
   }
   if (gaps.length === 0) return undefined;
   const pieces: Piece[] = [];
   let count = 0;
   for (const [from, to] of gaps) {
-    const failure = source.kind === 'user' ? pinUser(site, source, from, to, pieces) : pinFile(site, source, from, to, pieces);
+    const failure =
+      source.kind === 'user'
+        ? pinUser(site, source, from, to, pieces)
+        : pinFile(site, source, from, to, pieces);
     if (failure !== undefined && !site.trusting) return failure;
     count += to - from + 1;
   }
@@ -58,7 +73,13 @@ function charge(site: Site, tally: Tally, source: PinSource, count: number): Fai
 }
 
 /** Pages of a process: get_user_pages() with FOLL_LONGTERM, FOLL_WRITE when the map is writable. */
-function pinUser(site: Site, source: PinSource, from: number, to: number, pieces: Piece[]): Failure | undefined {
+function pinUser(
+  site: Site,
+  source: PinSource,
+  from: number,
+  to: number,
+  pieces: Piece[],
+): Failure | undefined {
   const space = site.world.spaces.get(source.spaceId);
   if (space === undefined || !space.known) return { missing: 'the address space of the mapping process' };
   if (space.gone) return { rule: 'pin/owner-gone' };
@@ -70,10 +91,22 @@ function pinUser(site: Site, source: PinSource, from: number, to: number, pieces
   while (at < end) {
     const vma = vmaAt(space, at);
     if (vma === undefined) return unmapped(space, at);
-    if (!vma.read || (source.writable && !vma.write) || !pinnable(vma.kind)) return { rule: 'pin/user-memory' };
+    if (!vma.read || (source.writable && !vma.write) || !pinnable(vma.kind))
+      return { rule: 'pin/user-memory' };
     const stop = Math.min(vma.end, end);
-    const identity = pageIdentity(space, vma, at / PAGE, (ino) => site.world.inodes.get(ino)?.generation ?? 0);
-    pieces.push({ first: at / PAGE - base, last: stop / PAGE - base - 1, key: identity.key, base: identity.page, compound: vma.huge });
+    const identity = pageIdentity(
+      space,
+      vma,
+      at / PAGE,
+      (ino) => site.world.inodes.get(ino)?.generation ?? 0,
+    );
+    pieces.push({
+      first: at / PAGE - base,
+      last: stop / PAGE - base - 1,
+      key: identity.key,
+      base: identity.page,
+      compound: vma.huge,
+    });
     at = stop;
   }
   return undefined;
@@ -87,18 +120,30 @@ function pinnable(kind: string): boolean {
 /** Heap growth inside the C library shows only at the next snapshot: just above the heap nothing is sure. */
 function unmapped(space: AddressSpace, at: number): Failure {
   const heap = space.vmas.find((vma) => vma.kind === 'heap' && at >= vma.end && at < vma.end + 2 ** 25);
-  return heap === undefined ? { rule: 'pin/user-memory' } : { missing: 'growth of the heap since the last snapshot of the mappings' };
+  return heap === undefined
+    ? { rule: 'pin/user-memory' }
+    : { missing: 'growth of the heap since the last snapshot of the mappings' };
 }
 
 /** Pages of a file: memfd_pin_folios(). */
-function pinFile(site: Site, source: PinSource, from: number, to: number, pieces: Piece[]): Failure | undefined {
-  if (source.fileType !== 'memfd' && source.fileType !== 'hugetlb' && source.fileType !== 'shm') return { rule: 'pin/file-kind' };
+function pinFile(
+  site: Site,
+  source: PinSource,
+  from: number,
+  to: number,
+  pieces: Piece[],
+): Failure | undefined {
+  if (source.fileType !== 'memfd' && source.fileType !== 'hugetlb' && source.fileType !== 'shm')
+    return { rule: 'pin/file-kind' };
   const inode = site.world.inodes.get(source.ino);
   if (inode === undefined) return { missing: `the size of the file with inode ${source.ino}` };
   const end = (source.basePage + BigInt(to) + 1n) * 4096n;
   if (end > inode.size || end >= 1n << 63n) return { rule: 'pin/file-size' };
   pieces.push({
-    first: from, last: to, key: `ino:${source.ino}/${inode.generation}`, base: Number(source.basePage) + from,
+    first: from,
+    last: to,
+    key: `ino:${source.ino}/${inode.generation}`,
+    base: Number(source.basePage) + from,
     compound: source.fileType === 'hugetlb',
   });
   return undefined;

@@ -1,6 +1,7 @@
 /** Where a command is issued: by whom, on which descriptor, with which memory, under which kernel and IOMMU. */
-import { type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+
 import type { Event } from '../events/event.ts';
+import { type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { type AddressSpace, canWrite } from './address-space.ts';
 import type { KernelProfile } from './kernel-profile.ts';

@@ -18,7 +18,11 @@ export function unmapAreas(site: Site, ioas: Ioas, start: bigint, last: bigint):
   const events: Event[] = [];
   const unpinned = new Set<string>();
   let removed = 0n;
-  for (let area = firstIntersecting(ioas.areas, start, last); area !== undefined && area.iova <= last; area = nextAfter(ioas.areas, area.last)) {
+  for (
+    let area = firstIntersecting(ioas.areas, start, last);
+    area !== undefined && area.iova <= last;
+    area = nextAfter(ioas.areas, area.last)
+  ) {
     if (area.locks > 0) return { events, removed, rule: 'unmap/locked' };
     if (area.iova < start || area.last > last) return { events, removed, rule: 'unmap/partial' };
     if (area.pins > 0) dropPins(site, ioas, area, unpinned, events);

@@ -1,10 +1,17 @@
 /** Reading the second buffer that a struct points to, as copy_from_user() would. */
+
+import type { RuleId } from '../events/rules.ts';
 import { canRead } from './address-space.ts';
 import type { Failure, Site } from './site.ts';
-import type { RuleId } from '../events/rules.ts';
 
 /** `length` bytes at byte `at` of the second buffer, whose user address is `address`; `fault` is the rule of an EFAULT. */
-export function readSecond(site: Site, address: number, at: number, length: number, fault: RuleId): Uint8Array | Failure {
+export function readSecond(
+  site: Site,
+  address: number,
+  at: number,
+  length: number,
+  fault: RuleId,
+): Uint8Array | Failure {
   const { second } = site;
   if (second !== undefined && at + length <= second.length) return second.subarray(at, at + length);
   if (site.space?.known === true && canRead(site.space, address + at, length)) {
@@ -16,5 +23,11 @@ export function readSecond(site: Site, address: number, at: number, length: numb
 /** The `index`-th little-endian 32-bit word; bytes past the end read as zero. */
 export function word(bytes: Uint8Array, index: number): number {
   const at = index * 4;
-  return ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
+  return (
+    ((bytes[at] ?? 0) |
+      ((bytes[at + 1] ?? 0) << 8) |
+      ((bytes[at + 2] ?? 0) << 16) |
+      ((bytes[at + 3] ?? 0) << 24)) >>>
+    0
+  );
 }

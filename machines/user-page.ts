@@ -13,18 +13,28 @@ export function currentPage(site: Site, address: number): PageIdentity | Failure
   if (space === undefined || !space.known) return { missing: 'the address space of the calling process' };
   const vma = address >= 0 && address < space.top ? vmaAt(space, address) : undefined;
   if (vma === undefined || !vma.read || vma.kind === 'device') return { rule: 'user-page/fault' };
-  const identity = pageIdentity(space, vma, Math.floor(address / 4096), (ino) => site.world.inodes.get(ino)?.generation ?? 0);
+  const identity = pageIdentity(
+    space,
+    vma,
+    Math.floor(address / 4096),
+    (ino) => site.world.inodes.get(ino)?.generation ?? 0,
+  );
   return { ...identity, compound: vma.huge };
 }
 
 /** The page that index `index` of `source` is pinned to, pins of the command under decision included. */
-export function heldPage(source: PinSource, index: number, tally: Tally | undefined): PageIdentity | undefined {
+export function heldPage(
+  source: PinSource,
+  index: number,
+  tally: Tally | undefined,
+): PageIdentity | undefined {
   const held = 'pinned' in source ? pinnedPage(source, index) : undefined;
   if (held !== undefined || tally === undefined) return held;
   for (const capture of tally.captures) {
     if (capture.pagesId !== source.id) continue;
     const piece = capture.pieces.find(({ first, last }) => index >= first && index <= last);
-    if (piece !== undefined) return { key: piece.key, page: piece.base + (index - piece.first), compound: piece.compound };
+    if (piece !== undefined)
+      return { key: piece.key, page: piece.base + (index - piece.first), compound: piece.compound };
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 /** Deciders of vEVENTQs: allocation, the mock's events, read (eventq.c). */
-import { UNKNOWABLE, DONE, done, type Outcome, refuse } from '../events/outcome.ts';
+import { DONE, done, type Outcome, refuse, UNKNOWABLE } from '../events/outcome.ts';
 import type { TestTriggerVevent } from '../events/test-command.ts';
 import type { VeventqAlloc } from '../events/viommu-command.ts';
 import { canWrite } from './address-space.ts';
@@ -35,7 +35,15 @@ export function decideVeventqAlloc(site: Site, command: VeventqAlloc): Outcome {
   return done(
     [
       { type: 'VeventqAllocated', context: context.id, id, viommuId: viommu.id, kind, depth },
-      { type: 'DescriptorIssued', pid: site.process.pid, fd: site.newFd, kind: 'eventq', context: context.id, id, length: 0n },
+      {
+        type: 'DescriptorIssued',
+        pid: site.process.pid,
+        fd: site.newFd,
+        kind: 'eventq',
+        context: context.id,
+        id,
+        length: 0n,
+      },
     ],
     { outVeventqId: id, outVeventqFd: UNKNOWABLE },
   );
@@ -49,7 +57,9 @@ export function decideTestTriggerVevent(site: Site, command: TestTriggerVevent):
   if (device.viommuId === 0 || device.virtId === 0n) return refuse('trigger-vevent/virt-id');
   const queue = queueOf(context, device.viommuId, VEVENTQ_SELFTEST);
   if (queue === undefined) return refuse('trigger-vevent/queue');
-  return done([{ type: 'VeventReported', context: context.id, id: queue.id, data: Number(device.virtId & 0xffff_ffffn) }]);
+  return done([
+    { type: 'VeventReported', context: context.id, id: queue.id, data: Number(device.virtId & 0xffff_ffffn) },
+  ]);
 }
 
 function bytesOf(event: Vevent): number {
@@ -57,8 +67,14 @@ function bytesOf(event: Vevent): number {
 }
 
 /** iommufd_veventq_fops_read(): whole events as they fit; `length` in bytes. */
-export function decideVeventqRead(site: Site, queue: Veventq, length: number, address: number | undefined): Outcome {
-  if (length < HEADER_BYTES && (queue.queued.length > 0 || site.kernel.has.has('veventq-read-minimum'))) return refuse('veventq-read/length');
+export function decideVeventqRead(
+  site: Site,
+  queue: Veventq,
+  length: number,
+  address: number | undefined,
+): Outcome {
+  if (length < HEADER_BYTES && (queue.queued.length > 0 || site.kernel.has.has('veventq-read-minimum')))
+    return refuse('veventq-read/length');
   let total = 0;
   let count = 0;
   for (const event of queue.queued) {
@@ -77,5 +93,10 @@ export function decideVeventqRead(site: Site, queue: Veventq, length: number, ad
     if (!event.lost) view.setUint32(at + HEADER_BYTES, event.data, true);
     at += bytesOf(event);
   }
-  return { ...done([{ type: 'VeventsRead', context: site.context.id, id: queue.id, count }], undefined, [{ at: 0, bytes }]), ret: total };
+  return {
+    ...done([{ type: 'VeventsRead', context: site.context.id, id: queue.id, count }], undefined, [
+      { at: 0, bytes },
+    ]),
+    ret: total,
+  };
 }

@@ -2,10 +2,16 @@
 import type { Event } from '../events/event.ts';
 import { answer, DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
-import type { VfioCheckExtension, VfioIommuGetInfo, VfioIommuMapDma, VfioIommuUnmapDma, VfioSetIommu } from '../events/vfio-command.ts';
+import type {
+  VfioCheckExtension,
+  VfioIommuGetInfo,
+  VfioIommuMapDma,
+  VfioIommuUnmapDma,
+  VfioSetIommu,
+} from '../events/vfio-command.ts';
 import { canWrite } from './address-space.ts';
 import { userPages } from './area.ts';
-import { type Area, areaAt, removeArea, putArea } from './area-tree.ts';
+import { type Area, areaAt, putArea, removeArea } from './area-tree.ts';
 import { holesOf } from './intervals.ts';
 import { rangeBytes } from './ioas.ts';
 import { pagesAt, planMapping, U64_MAX } from './mapping.ts';
@@ -39,7 +45,9 @@ export function decideVfioCheckExtension(site: Site, command: VfioCheckExtension
     case DMA_CC: {
       const ioas = compatIoas(site);
       if (ioas === undefined) return refuse('compat/ioas');
-      return answer(ioas.hwptIds.every((id) => mustBe(site.context, id, 'hwpt-paging').domain.cacheCoherent) ? 1 : 0);
+      return answer(
+        ioas.hwptIds.every((id) => mustBe(site.context, id, 'hwpt-paging').domain.cacheCoherent) ? 1 : 0,
+      );
     }
     default:
       return answer(0);
@@ -49,13 +57,17 @@ export function decideVfioCheckExtension(site: Site, command: VfioCheckExtension
 /** iommufd_vfio_set_iommu(). Type 3 changes nothing. */
 export function decideVfioSetIommu(site: Site, command: VfioSetIommu): Outcome {
   const { context } = site;
-  if (command.arg === NOIOMMU && context.noIommuMode) return capable(site, CAP_SYS_RAWIO) ? DONE : refuse('vfio-set-iommu/capability');
-  if ((command.arg !== TYPE1 && command.arg !== TYPE1V2) || context.noIommuMode) return refuse('vfio-set-iommu/type');
+  if (command.arg === NOIOMMU && context.noIommuMode)
+    return capable(site, CAP_SYS_RAWIO) ? DONE : refuse('vfio-set-iommu/capability');
+  if ((command.arg !== TYPE1 && command.arg !== TYPE1V2) || context.noIommuMode)
+    return refuse('vfio-set-iommu/type');
   const ioas = compatIoas(site);
   if (ioas === undefined) return refuse('compat/ioas');
   if (command.arg === TYPE1V2 || !ioas.largePages) return DONE;
   const rule = refusesSmallPages(ioas);
-  return rule === undefined ? done([{ type: 'LargePagesSet', context: context.id, id: ioas.id, enabled: false }]) : refuse(rule);
+  return rule === undefined
+    ? done([{ type: 'LargePagesSet', context: context.id, id: ioas.id, enabled: false }])
+    : refuse(rule);
 }
 
 /** iommufd_vfio_iommu_get_info(): struct, DMA_AVAIL and IOVA_RANGE capabilities as far as argsz reaches. */
@@ -132,7 +144,11 @@ export function decideVfioIommuUnmapDma(site: Site, command: VfioIommuUnmapDma):
   return report(site, unmapAreas(site, target, iova, last), cuts);
 }
 
-function report(site: Site, unmapped: { events: Event[]; removed: bigint; rule: RuleId | undefined }, cuts: Event[]): Outcome {
+function report(
+  site: Site,
+  unmapped: { events: Event[]; removed: bigint; rule: RuleId | undefined },
+  cuts: Event[],
+): Outcome {
   const events = [...cuts, ...unmapped.events];
   if (!canWrite(site.space, site.arg, 24)) return refuseAfter('respond/fault', events);
   const reply = { length: unmapped.removed & U64_MAX };

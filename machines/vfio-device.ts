@@ -1,5 +1,10 @@
 /** Deciders of the VFIO device character device: bind, attach, detach, info (device_cdev.c, iommufd.c, vfio_main.c). */
-import type { DeviceAttachIommufdPt, DeviceBindIommufd, DeviceDetachIommufdPt, DeviceGetInfo } from '../events/device-command.ts';
+import type {
+  DeviceAttachIommufdPt,
+  DeviceBindIommufd,
+  DeviceDetachIommufdPt,
+  DeviceGetInfo,
+} from '../events/device-command.ts';
 import type { Event } from '../events/event.ts';
 import { DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
@@ -7,8 +12,8 @@ import { canRead, canWrite } from './address-space.ts';
 import { planAttach, planDetach, planReplace } from './attachment.ts';
 import { planUnbind } from './binding.ts';
 import { type Device, freeId, mustBe } from './objects.ts';
-import type { VfioDevice } from './platform.ts';
 import { newPlan, type Plan } from './plan.ts';
+import type { VfioDevice } from './platform.ts';
 import { failed, isFailure, type Site } from './site.ts';
 import type { Context, OpenFile } from './world.ts';
 
@@ -44,18 +49,23 @@ export function decideDeviceBindIommufd(site: Site, command: DeviceBindIommufd):
   if (rule !== undefined) return refuse(rule);
   const id = freeId(context);
   if (!canWrite(site.space, site.arg + 12, 4)) return refuse('respond/fault');
-  return done([{ type: 'DeviceBound', context: context.id, id, traits: device.traits, file: file.id }], { outDevid: id });
+  return done([{ type: 'DeviceBound', context: context.id, id, traits: device.traits, file: file.id }], {
+    outDevid: id,
+  });
 }
 
 /** vfio-pci knows a token only for SR-IOV functions; it is read before it is turned down. */
 function refusesToken(site: Site, address: bigint): RuleId {
-  return canRead(site.space, Number(address), TOKEN_BYTES) && address !== 0n ? 'vfio-bind/token' : 'vfio-bind/token-fault';
+  return canRead(site.space, Number(address), TOKEN_BYTES) && address !== 0n
+    ? 'vfio-bind/token'
+    : 'vfio-bind/token-fault';
 }
 
 /** iommufd_ctx_from_fd(). */
 function contextOf(site: Site, fd: number): Context | RuleId {
   const fileId = site.process.fds.get(fd);
-  if (fileId === undefined) return site.process.foreign.has(fd) ? 'vfio-bind/not-iommufd' : 'vfio-bind/descriptor';
+  if (fileId === undefined)
+    return site.process.foreign.has(fd) ? 'vfio-bind/not-iommufd' : 'vfio-bind/descriptor';
   const file = site.world.files.get(fileId) as OpenFile;
   if (file.kind !== 'iommufd' && file.kind !== 'vfio-container') return 'vfio-bind/not-iommufd';
   return site.world.contexts.get(file.contextId) as Context;
@@ -63,7 +73,8 @@ function contextOf(site: Site, fd: number): Context | RuleId {
 
 function refusesBind(site: Site, device: VfioDevice, context: Context): RuleId | undefined {
   for (const other of site.world.files.values()) {
-    if (other.kind === 'vfio-dev' && other.path === site.file.path && other.phase === 'bound') return 'vfio-bind/other-file';
+    if (other.kind === 'vfio-dev' && other.path === site.file.path && other.phase === 'bound')
+      return 'vfio-bind/other-file';
   }
   if (device.traits.noIommu) return undefined;
   if (!device.isolatedMsi && !site.platform.allowUnsafeInterrupts) return 'vfio-bind/isolated-msi';
@@ -80,7 +91,9 @@ export function decideDeviceAttachIommufdPt(site: Site, command: DeviceAttachIom
   if (byPasid && command.argsz < 16) return refuse('vfio-attach/pasid-argsz');
   const device = mustBe(site.context, site.file.objectId, 'device');
   const plan = newPlan();
-  const result = byPasid ? changePasid(site, plan, device, command) : changeRid(site, plan, device, command.ptId);
+  const result = byPasid
+    ? changePasid(site, plan, device, command)
+    : changeRid(site, plan, device, command.ptId);
   if (isFailure(result)) return failed(result, plan.residue);
   const pasid = byPasid ? command.pasid : 0;
   const events: Event[] = [...plan.residue, ...plan.events];
@@ -92,19 +105,34 @@ export function decideDeviceAttachIommufdPt(site: Site, command: DeviceAttachIom
 }
 
 /** The write-back of pt_id faulted: the RID is detached, if VFIO believes it attached. */
-function undoByRidDetach(site: Site, device: Device, pasid: number, byPasid: boolean, events: Event[]): Event[] {
+function undoByRidDetach(
+  site: Site,
+  device: Device,
+  pasid: number,
+  byPasid: boolean,
+  events: Event[],
+): Event[] {
   if (byPasid) {
     const plan = newPlan();
     if (site.file.attached) {
       planDetach(site, plan, device, 0);
-      plan.events.push({ type: 'VfioAttachmentNoted', file: site.file.id, pasid: 0, attached: false, byPasid: false });
+      plan.events.push({
+        type: 'VfioAttachmentNoted',
+        file: site.file.id,
+        pasid: 0,
+        attached: false,
+        byPasid: false,
+      });
     }
     return [...events, ...plan.events];
   }
   if (!site.file.attached) return [];
   const plan = newPlan();
   planDetach(site, plan, device, pasid);
-  return [...plan.events, { type: 'VfioAttachmentNoted', file: site.file.id, pasid: 0, attached: false, byPasid: false }];
+  return [
+    ...plan.events,
+    { type: 'VfioAttachmentNoted', file: site.file.id, pasid: 0, attached: false, byPasid: false },
+  ];
 }
 
 function notes(file: OpenFile, pasid: number, byPasid: boolean): boolean {
@@ -113,12 +141,15 @@ function notes(file: OpenFile, pasid: number, byPasid: boolean): boolean {
 
 /** vfio_iommufd_physical_attach_ioas(): the second attach of a device is a replace. */
 function changeRid(site: Site, plan: Plan, device: Device, ptId: number) {
-  return site.file.attached ? planReplace(site, plan, device, 0, ptId) : planAttach(site, plan, device, 0, ptId);
+  return site.file.attached
+    ? planReplace(site, plan, device, 0, ptId)
+    : planAttach(site, plan, device, 0, ptId);
 }
 
 /** vfio_iommufd_physical_pasid_attach_ioas(). PASID 0 is the RID slot under another name. */
 function changePasid(site: Site, plan: Plan, device: Device, { pasid, ptId }: DeviceAttachIommufdPt) {
-  if (site.file.pasids.includes(pasid) || pasid === PASID_LIKE_EINVAL) return planReplace(site, plan, device, pasid, ptId);
+  if (site.file.pasids.includes(pasid) || pasid === PASID_LIKE_EINVAL)
+    return planReplace(site, plan, device, pasid, ptId);
   if (pasid >= PASID_LIMIT) return { rule: 'vfio-attach/pasid-limit' } as const;
   return planAttach(site, plan, device, pasid, ptId);
 }
@@ -135,7 +166,10 @@ export function decideDeviceDetachIommufdPt(site: Site, command: DeviceDetachIom
   if (!attached) return DONE;
   const plan = newPlan();
   planDetach(site, plan, mustBe(site.context, site.file.objectId, 'device'), pasid);
-  return done([...plan.events, { type: 'VfioAttachmentNoted', file: site.file.id, pasid, attached: false, byPasid }]);
+  return done([
+    ...plan.events,
+    { type: 'VfioAttachmentNoted', file: site.file.id, pasid, attached: false, byPasid },
+  ]);
 }
 
 /** vfio_pci_ioctl_get_info(): whether the function can be reset is the hardware's own secret. */
@@ -161,7 +195,7 @@ export function closeEvents(site: Site, file: OpenFile): Event[] {
   const device = mustBe(site.context, file.objectId, 'device');
   const plan = newPlan();
   for (const pasid of file.pasids) planDetach(site, plan, device, pasid);
-  if (file.attached && !(file.pasids.includes(0))) planDetach(site, plan, device, 0);
+  if (file.attached && !file.pasids.includes(0)) planDetach(site, plan, device, 0);
   planUnbind(site, plan, device);
   return plan.events;
 }

@@ -27,10 +27,18 @@ export function decideViommuAlloc(site: Site, command: ViommuAlloc): Outcome {
   const windowOffset = init.windowLength === 0n ? 0n : freeWindow(context, init.windowLength);
   const buffer: Patch[] = init.reply === undefined ? [] : [{ at: 0, bytes: init.reply(windowOffset) }];
   return done(
-    [{
-      type: 'ViommuAllocated', context: context.id, id, hwptId: parent.id, instance: device.traits.instance,
-      kind: command.viommuType, windowOffset, windowLength: init.windowLength,
-    }],
+    [
+      {
+        type: 'ViommuAllocated',
+        context: context.id,
+        id,
+        hwptId: parent.id,
+        instance: device.traits.instance,
+        kind: command.viommuType,
+        windowOffset,
+        windowLength: init.windowLength,
+      },
+    ],
     { outViommuId: id },
     buffer,
   );
@@ -53,7 +61,8 @@ export function decideVdeviceAlloc(site: Site, command: VdeviceAlloc): Outcome {
   if (viommu === undefined) return refuse('viommu/exists');
   const device = objectOf(context, command.devId, 'device');
   if (device === undefined) return refuse('device/exists');
-  if (device.traits.noIommu || device.traits.instance !== viommu.instance) return refuse('vdevice-alloc/instance');
+  if (device.traits.noIommu || device.traits.instance !== viommu.instance)
+    return refuse('vdevice-alloc/instance');
   if (device.vdeviceId !== 0) return refuse('vdevice-alloc/device-taken');
   for (const object of context.objects) {
     if (object?.kind === 'vdevice' && object.viommuId === viommu.id && object.virtId === command.virtId) {
@@ -71,7 +80,13 @@ export function decideVdeviceAlloc(site: Site, command: VdeviceAlloc): Outcome {
   );
 }
 
-export type MmapRequest = Readonly<{ length: bigint; prot: number; flags: number; offset: bigint; address: number }>;
+export type MmapRequest = Readonly<{
+  length: bigint;
+  prot: number;
+  flags: number;
+  offset: bigint;
+  address: number;
+}>;
 
 const MAP_SHARED = 1;
 const PROT_EXEC = 4;
@@ -91,6 +106,15 @@ export function decideMmap(site: Site, request: MmapRequest): Outcome {
   const { address } = request;
   return {
     ...answer(0),
-    events: [{ type: 'WindowMapped', context: context.id, id: window.ownerId, pid: site.process.pid, address, length: Number(length) }],
+    events: [
+      {
+        type: 'WindowMapped',
+        context: context.id,
+        id: window.ownerId,
+        pid: site.process.pid,
+        address,
+        length: Number(length),
+      },
+    ],
   };
 }

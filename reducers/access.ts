@@ -29,7 +29,8 @@ function leave(context: Context, access: Access): void {
 function countPins(context: Context, ioasId: number, part: PinnedPart, pins: number, locks: number): void {
   const ioas = mustBe(context, ioasId, 'ioas');
   const area = areaAt(ioas.areas, part.areaIova);
-  if (area === undefined) throw new Error(`invariant: pinned area at 0x${part.areaIova.toString(16)} is gone`);
+  if (area === undefined)
+    throw new Error(`invariant: pinned area at 0x${part.areaIova.toString(16)} is gone`);
   ioas.areas = putArea(ioas.areas, { ...area, pins: area.pins + pins, locks: area.locks + locks });
 }
 
@@ -56,8 +57,15 @@ export function reduceAccess(world: World, event: AccessEvent): void {
   switch (event.type) {
     case 'AccessCreated': {
       publish(context, {
-        kind: 'access', id: event.id, users: 2, phase: initialPhase('access'), ioasId: 0, needsPin: event.needsPin,
-        internal: event.internal, items: [], nextItem: 0,
+        kind: 'access',
+        id: event.id,
+        users: 2,
+        phase: initialPhase('access'),
+        ioasId: 0,
+        needsPin: event.needsPin,
+        internal: event.internal,
+        items: [],
+        nextItem: 0,
       });
       join(context, mustBe(context, event.id, 'access'), event.ioasId);
       return;

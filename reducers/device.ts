@@ -31,11 +31,24 @@ function slotOf(group: Group, pasid: number): Slot {
 function bind(world: World, context: Context, event: Extract<DeviceEvent, { type: 'DeviceBound' }>): void {
   const { traits } = event;
   const device: Device = {
-    kind: 'device', id: event.id, users: 2, phase: initialPhase('device'), traits, vdeviceId: 0,
-    cache: new Array(MOCK_CACHE_SLOTS).fill(MOCK_CACHE_DEFAULT), viommuId: 0, virtId: 0n, fails1024: false,
+    kind: 'device',
+    id: event.id,
+    users: 2,
+    phase: initialPhase('device'),
+    traits,
+    vdeviceId: 0,
+    cache: new Array(MOCK_CACHE_SLOTS).fill(MOCK_CACHE_DEFAULT),
+    viommuId: 0,
+    virtId: 0n,
+    fails1024: false,
   };
   publish(context, device);
-  const group: Group = context.groups.get(traits.groupKey) ?? { key: traits.groupKey, phase: tables.group.initial, deviceIds: [], slots: new Map() };
+  const group: Group = context.groups.get(traits.groupKey) ?? {
+    key: traits.groupKey,
+    phase: tables.group.initial,
+    deviceIds: [],
+    slots: new Map(),
+  };
   group.phase = advance(tables.group, group.phase, event.type);
   group.deviceIds.push(event.id);
   context.groups.set(traits.groupKey, group);
@@ -87,7 +100,12 @@ function detach(context: Context, event: Extract<DeviceEvent, { type: 'DeviceDet
   const last = slot.deviceIds.length === 0;
   slot.phase = advance(slotTable(event.pasid), slot.phase, last ? 'LastDeviceDetached' : event.type);
   if (last) {
-    answerFaults(context, (objectAt(context, event.formerHwptId) as Hwpt).faultId, event.groupKey, event.pasid);
+    answerFaults(
+      context,
+      (objectAt(context, event.formerHwptId) as Hwpt).faultId,
+      event.groupKey,
+      event.pasid,
+    );
     group.slots.delete(event.pasid);
   }
   use(context, event.formerHwptId, -1);
@@ -120,7 +138,13 @@ export function reduceDevice(world: World, event: DeviceEvent): void {
       unbind(world, context, event.id);
       return;
     case 'SelftestCreated':
-      publish(context, { kind: 'selftest', id: event.id, users: 1, phase: initialPhase('selftest'), deviceId: event.deviceId });
+      publish(context, {
+        kind: 'selftest',
+        id: event.id,
+        users: 1,
+        phase: initialPhase('selftest'),
+        deviceId: event.deviceId,
+      });
       return;
     case 'SelftestDestroyed':
       step(context, event.id, 'selftest', event.type);

@@ -17,28 +17,77 @@ enableMapSet();
 /** The recipe: applies `event` to a world that it may change. Streaming replay calls it on the world itself. */
 export function applyEvent(world: World, event: Event): void {
   switch (event.type) {
-    case 'IoasAllocated': case 'RangesAllowed': case 'RangeReserved': case 'ReservationsDropped': case 'AreasMapped':
-    case 'AreaUnmapped': case 'AreaSplit': case 'LargePagesSet': case 'AccountModeSet': case 'CompatIoasSet': case 'ProcessChanged':
+    case 'IoasAllocated':
+    case 'RangesAllowed':
+    case 'RangeReserved':
+    case 'ReservationsDropped':
+    case 'AreasMapped':
+    case 'AreaUnmapped':
+    case 'AreaSplit':
+    case 'LargePagesSet':
+    case 'AccountModeSet':
+    case 'CompatIoasSet':
+    case 'ProcessChanged':
       return reduceIoas(world, event);
-    case 'AccessCreated': case 'AccessMoved': case 'AccessDetached': case 'AccessPinned': case 'AccessItemSkipped':
-    case 'AccessUnpinned': case 'AccessDestroyed':
+    case 'AccessCreated':
+    case 'AccessMoved':
+    case 'AccessDetached':
+    case 'AccessPinned':
+    case 'AccessItemSkipped':
+    case 'AccessUnpinned':
+    case 'AccessDestroyed':
       return reduceAccess(world, event);
-    case 'DeviceBound': case 'DeviceUnbound': case 'SelftestCreated': case 'SelftestDestroyed': case 'DeviceAttached':
-    case 'HwptReplaced': case 'DeviceDetached': case 'VfioAttachmentNoted': case 'VirtualIdentityTaken': case 'Pasid1024Toggled':
+    case 'DeviceBound':
+    case 'DeviceUnbound':
+    case 'SelftestCreated':
+    case 'SelftestDestroyed':
+    case 'DeviceAttached':
+    case 'HwptReplaced':
+    case 'DeviceDetached':
+    case 'VfioAttachmentNoted':
+    case 'VirtualIdentityTaken':
+    case 'Pasid1024Toggled':
     case 'CacheInvalidated':
       return reduceDevice(world, event);
-    case 'HwptPagingAllocated': case 'HwptNestedAllocated': case 'HwptDestroyed': case 'DirtyTrackingSet': case 'PagesDirtied':
-    case 'PagesCleaned': case 'IotlbInvalidated':
+    case 'HwptPagingAllocated':
+    case 'HwptNestedAllocated':
+    case 'HwptDestroyed':
+    case 'DirtyTrackingSet':
+    case 'PagesDirtied':
+    case 'PagesCleaned':
+    case 'IotlbInvalidated':
       return reduceHwpt(world, event);
-    case 'FaultQueueAllocated': case 'FaultQueueClosed': case 'FaultRaised': case 'FaultsRead': case 'FaultAnswered':
+    case 'FaultQueueAllocated':
+    case 'FaultQueueClosed':
+    case 'FaultRaised':
+    case 'FaultsRead':
+    case 'FaultAnswered':
       return reduceFault(world, event);
-    case 'ViommuAllocated': case 'VdeviceAllocated': case 'VdeviceBuried': case 'VeventqAllocated': case 'VeventqClosed':
-    case 'VeventReported': case 'VeventsRead': case 'HwQueueAllocated':
+    case 'ViommuAllocated':
+    case 'VdeviceAllocated':
+    case 'VdeviceBuried':
+    case 'VeventqAllocated':
+    case 'VeventqClosed':
+    case 'VeventReported':
+    case 'VeventsRead':
+    case 'HwQueueAllocated':
       return reduceViommu(world, event);
-    case 'CredentialsSeen': case 'MappingsSeen': case 'ProcessForked': case 'ProcessExited': case 'FileSized': case 'FileTruncated':
+    case 'CredentialsSeen':
+    case 'MappingsSeen':
+    case 'ProcessForked':
+    case 'ProcessExited':
+    case 'FileSized':
+    case 'FileTruncated':
       return reduceMemory(world, event);
-    case 'ContextOpened': case 'VfioDeviceOpened': case 'DescriptorIssued': case 'DescriptorDuplicated': case 'DescriptorClosed':
-    case 'FileReleased': case 'DmabufRevoked': case 'WindowMapped': case 'InvariantBroken':
+    case 'ContextOpened':
+    case 'VfioDeviceOpened':
+    case 'DescriptorIssued':
+    case 'DescriptorDuplicated':
+    case 'DescriptorClosed':
+    case 'FileReleased':
+    case 'DmabufRevoked':
+    case 'WindowMapped':
+    case 'InvariantBroken':
       return reduceFile(world, event);
     case 'ObjectDestroyed':
       return destroyObject(world, event.context, event.id);

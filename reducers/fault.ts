@@ -9,7 +9,8 @@ import { contextOf, initialPhase, publish, step, use } from './objects.ts';
 export function answerFaults(context: Context, faultId: number, groupKey: string, slotPasid: number): void {
   if (faultId === 0) return;
   const fault = mustBe(context, faultId, 'fault');
-  const belongs = (record: FaultRecord): boolean => record.groupKey === groupKey && record.slotPasid === slotPasid;
+  const belongs = (record: FaultRecord): boolean =>
+    record.groupKey === groupKey && record.slotPasid === slotPasid;
   fault.queued = fault.queued.filter((record) => !belongs(record));
   for (const [cookie, record] of fault.pending) if (belongs(record)) fault.pending.delete(cookie);
 }
@@ -18,7 +19,14 @@ export function reduceFault(world: World, event: FaultEvent): void {
   const context = contextOf(world, event.context);
   switch (event.type) {
     case 'FaultQueueAllocated':
-      publish(context, { kind: 'fault', id: event.id, users: 2, phase: initialPhase('fault'), queued: [], pending: new Map() });
+      publish(context, {
+        kind: 'fault',
+        id: event.id,
+        users: 2,
+        phase: initialPhase('fault'),
+        queued: [],
+        pending: new Map(),
+      });
       return;
     case 'FaultQueueClosed':
       step(context, event.id, 'fault', event.type);
@@ -30,7 +38,8 @@ export function reduceFault(world: World, event: FaultEvent): void {
     case 'FaultsRead': {
       const fault = mustBe(context, event.id, 'fault');
       const read = fault.queued.splice(0, event.cookies.length);
-      for (const [index, cookie] of event.cookies.entries()) fault.pending.set(cookie, read[index] as FaultRecord);
+      for (const [index, cookie] of event.cookies.entries())
+        fault.pending.set(cookie, read[index] as FaultRecord);
       return;
     }
     case 'FaultAnswered':

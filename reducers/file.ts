@@ -12,8 +12,18 @@ import { processOf } from './process.ts';
 function newFile(world: World, kind: FileKind, facts: Partial<OpenFile>): OpenFile {
   const id = world.nextFileId++;
   const file: OpenFile = {
-    id, kind, contextId: 0, objectId: 0, path: '', refs: 1, phase: tables['vfio-file'].initial, attached: false, pasids: [],
-    length: 0n, revoked: false, ...facts,
+    id,
+    kind,
+    contextId: 0,
+    objectId: 0,
+    path: '',
+    refs: 1,
+    phase: tables['vfio-file'].initial,
+    attached: false,
+    pasids: [],
+    length: 0n,
+    revoked: false,
+    ...facts,
   };
   world.files.set(id, file);
   return file;
@@ -31,8 +41,19 @@ function install(world: World, pid: number, fd: number, file: OpenFile): void {
 function newContext(world: World, kind: 'iommufd' | 'vfio-container'): Context {
   const id = world.nextContextId++;
   const context: Context = {
-    id, objects: [undefined], lowestFree: 1, live: 0, accountMode: kind === 'vfio-container' ? 'mm' : 'none', compatIoasId: 0,
-    noIommuMode: false, pages: new Map(), groups: new Map(), windows: [], mappings: [], refs: 1, broken: '',
+    id,
+    objects: [undefined],
+    lowestFree: 1,
+    live: 0,
+    accountMode: kind === 'vfio-container' ? 'mm' : 'none',
+    compatIoasId: 0,
+    noIommuMode: false,
+    pages: new Map(),
+    groups: new Map(),
+    windows: [],
+    mappings: [],
+    refs: 1,
+    broken: '',
   };
   world.contexts.set(id, context);
   return context;
@@ -84,7 +105,8 @@ function revoke(world: World, fileId: number, revoked: boolean): void {
   if (file === undefined) throw new Error(`invariant: no dma-buf ${fileId}`);
   file.revoked = revoked;
   for (const context of world.contexts.values()) {
-    for (const pages of context.pages.values()) if (pages.kind === 'dmabuf' && pages.ino === fileId) pages.detached = true;
+    for (const pages of context.pages.values())
+      if (pages.kind === 'dmabuf' && pages.ino === fileId) pages.detached = true;
   }
 }
 
@@ -92,7 +114,12 @@ export function reduceFile(world: World, event: FileEvent): void {
   switch (event.type) {
     case 'ContextOpened': {
       const context = newContext(world, event.kind);
-      install(world, event.pid, event.fd, newFile(world, event.kind, { contextId: context.id, path: event.path }));
+      install(
+        world,
+        event.pid,
+        event.fd,
+        newFile(world, event.kind, { contextId: context.id, path: event.path }),
+      );
       return;
     }
     case 'VfioDeviceOpened':

@@ -10,10 +10,19 @@ import { capture } from './pages.ts';
 
 const SLOTS = 4;
 
-function allocatePaging(world: World, context: Context, event: Extract<HwptEvent, { type: 'HwptPagingAllocated' }>): void {
+function allocatePaging(
+  world: World,
+  context: Context,
+  event: Extract<HwptEvent, { type: 'HwptPagingAllocated' }>,
+): void {
   const { type: _type, context: _context, captures, ...facts } = event;
   publish(context, {
-    ...facts, kind: 'hwpt-paging', users: 1, phase: initialPhase('hwpt-paging'), dirtyTracking: false, dirty: new Set(),
+    ...facts,
+    kind: 'hwpt-paging',
+    users: 1,
+    phase: initialPhase('hwpt-paging'),
+    dirtyTracking: false,
+    dirty: new Set(),
   });
   const ioas = mustBe(context, event.ioasId, 'ioas');
   capture(world, context, captures);
@@ -55,7 +64,11 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
     case 'HwptNestedAllocated': {
       const { type: _type, context: _context, iotlb, ...facts } = event;
       publish(context, {
-        ...facts, kind: 'hwpt-nested', users: 1, phase: initialPhase('hwpt-nested'), iotlb: new Array(SLOTS).fill(iotlb),
+        ...facts,
+        kind: 'hwpt-nested',
+        users: 1,
+        phase: initialPhase('hwpt-nested'),
+        iotlb: new Array(SLOTS).fill(iotlb),
       });
       for (const id of [event.parentId, event.viommuId, event.faultId]) use(context, id, 1);
       return;
@@ -64,7 +77,12 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
       destroy(world, context, event.id);
       return;
     case 'DirtyTrackingSet': {
-      const hwpt = step(context, event.id, 'hwpt-paging', event.enabled ? 'DirtyTrackingStarted' : 'DirtyTrackingStopped');
+      const hwpt = step(
+        context,
+        event.id,
+        'hwpt-paging',
+        event.enabled ? 'DirtyTrackingStarted' : 'DirtyTrackingStopped',
+      );
       hwpt.dirtyTracking = event.enabled;
       return;
     }

@@ -52,15 +52,28 @@ export function reduceIoas(world: World, event: IoasEvent): void {
   switch (event.type) {
     case 'IoasAllocated':
       publish(context, {
-        kind: 'ioas', id: event.id, users: 1, phase: initialPhase('ioas'), areas: EMPTY_AREAS, reserved: [], allowed: [], hwptIds: [],
-        accessIds: [], largePages: true, align: 1,
+        kind: 'ioas',
+        id: event.id,
+        users: 1,
+        phase: initialPhase('ioas'),
+        areas: EMPTY_AREAS,
+        reserved: [],
+        allowed: [],
+        hwptIds: [],
+        accessIds: [],
+        largePages: true,
+        align: 1,
       });
       return;
     case 'RangesAllowed':
       mustBe(context, event.id, 'ioas').allowed = [...event.ranges];
       return;
     case 'RangeReserved':
-      mustBe(context, event.id, 'ioas').reserved.push({ start: event.start, last: event.last, owner: event.owner });
+      mustBe(context, event.id, 'ioas').reserved.push({
+        start: event.start,
+        last: event.last,
+        owner: event.owner,
+      });
       return;
     case 'ReservationsDropped':
       dropReservations(mustBe(context, event.id, 'ioas'), event.owner);
@@ -98,7 +111,8 @@ export function reduceIoas(world: World, event: IoasEvent): void {
 
 /** A owner's reservations leave; what others reserved at the same place stays. */
 export function dropReservations(ioas: Ioas, owner: string): void {
-  if (ioas.reserved.some((one) => one.owner === owner)) ioas.reserved = ioas.reserved.filter((one) => one.owner !== owner);
+  if (ioas.reserved.some((one) => one.owner === owner))
+    ioas.reserved = ioas.reserved.filter((one) => one.owner !== owner);
 }
 
 function mapAreas(world: World, context: Context, event: Extract<IoasEvent, { type: 'AreasMapped' }>): void {

@@ -1,7 +1,7 @@
 /** The object table of a context: publishing, references, removal. */
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
-import { type IommuObject, mustBe, objectAt, type ObjectKind } from '../machines/objects.ts';
+import { type IommuObject, mustBe, type ObjectKind, objectAt } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
 
 export function contextOf(world: World, id: number): Context {
@@ -37,7 +37,12 @@ export function use(context: Context, id: number, change: number): void {
 }
 
 /** Moves the object through its lifecycle; the machine refuses what must not happen. */
-export function step<K extends Exclude<ObjectKind, 'tombstone'>>(context: Context, id: number, kind: K, event: string) {
+export function step<K extends Exclude<ObjectKind, 'tombstone'>>(
+  context: Context,
+  id: number,
+  kind: K,
+  event: string,
+) {
   const object = mustBe(context, id, kind);
   const held: { phase: string } = object;
   held.phase = advance(tables[kind], held.phase, event);

@@ -1,7 +1,7 @@
 /** Pins and charges of pages objects: what holds them, which pages stay, who pays. */
 import type { NewPages } from '../events/ioas.ts';
 import type { Capture, Piece } from '../events/memory.ts';
-import { clipPieces, pinnedCount, type Pages } from '../machines/pages.ts';
+import { clipPieces, type Pages, pinnedCount } from '../machines/pages.ts';
 import { accountOf } from '../machines/pinning.ts';
 import type { Context, World } from '../machines/world.ts';
 
@@ -48,7 +48,8 @@ export function hold(pages: Pages, first: number, last: number): void {
 export function release(world: World, pages: Pages, first: number, last: number): void {
   const index = pages.holds.findIndex((one) => one.first === first && one.last === last);
   const found = pages.holds[index];
-  if (found === undefined) throw new Error(`invariant: pages object ${pages.id} is not held at ${first}..${last}`);
+  if (found === undefined)
+    throw new Error(`invariant: pages object ${pages.id} is not held at ${first}..${last}`);
   if (--found.count > 0) return;
   pages.holds.splice(index, 1);
   const before = pinnedCount(pages);
@@ -57,7 +58,9 @@ export function release(world: World, pages: Pages, first: number, last: number)
 }
 
 function keep(pages: Pages): Piece[] {
-  const ranges = pages.holds.map(({ first, last }) => ({ first, last })).sort((one, other) => one.first - other.first);
+  const ranges = pages.holds
+    .map(({ first, last }) => ({ first, last }))
+    .sort((one, other) => one.first - other.first);
   const kept: Piece[] = [];
   let from = Number.NEGATIVE_INFINITY;
   for (const { first, last } of ranges) {

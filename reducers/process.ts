@@ -1,10 +1,10 @@
 /** What events leave behind in processes and their memory. */
 import type { MappingFact, MemoryEvent } from '../events/memory.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { type AddressSpace, type Vma, unknownSpace, vmaAt } from '../machines/address-space.ts';
+import { type AddressSpace, unknownSpace, type Vma, vmaAt } from '../machines/address-space.ts';
 import type { Process, World } from '../machines/world.ts';
-import { contextOf, use } from './objects.ts';
 import { endIfUnused } from './file.ts';
+import { contextOf, use } from './objects.ts';
 
 const CAPABILITIES_ALL = (1n << 41n) - 1n;
 const MEMLOCK_DEFAULT = 8n << 20n;
@@ -13,7 +13,15 @@ const MEMLOCK_DEFAULT = 8n << 20n;
 export function processOf(world: World, pid: number): Process {
   let process = world.processes.get(pid);
   if (process === undefined) {
-    process = { pid, spaceId: pid, uid: 0, memlock: MEMLOCK_DEFAULT, capabilities: CAPABILITIES_ALL, fds: new Map(), foreign: new Set() };
+    process = {
+      pid,
+      spaceId: pid,
+      uid: 0,
+      memlock: MEMLOCK_DEFAULT,
+      capabilities: CAPABILITIES_ALL,
+      fds: new Map(),
+      foreign: new Set(),
+    };
     world.processes.set(pid, process);
     world.spaces.set(pid, unknownSpace(pid, world.userTop));
     // The map may hold a draft of the object just stored.
@@ -50,7 +58,8 @@ export function reduceMemory(world: World, event: MemoryEvent): void {
     }
     case 'FileSized': {
       const inode = world.inodes.get(event.ino);
-      if (inode === undefined) world.inodes.set(event.ino, { ino: event.ino, size: event.size, generation: 0 });
+      if (inode === undefined)
+        world.inodes.set(event.ino, { ino: event.ino, size: event.size, generation: 0 });
       else inode.size = event.size;
       return;
     }
@@ -70,7 +79,13 @@ function fork(world: World, pid: number, parentPid: number): void {
   const parent = processOf(world, parentPid);
   const space = world.spaces.get(parent.spaceId) ?? unknownSpace(parent.spaceId, world.userTop);
   world.spaces.set(pid, { ...space, id: pid });
-  world.processes.set(pid, { ...parent, pid, spaceId: pid, fds: new Map(parent.fds), foreign: new Set(parent.foreign) });
+  world.processes.set(pid, {
+    ...parent,
+    pid,
+    spaceId: pid,
+    fds: new Map(parent.fds),
+    foreign: new Set(parent.foreign),
+  });
   for (const fileId of parent.fds.values()) {
     const file = world.files.get(fileId);
     if (file !== undefined) file.refs++;
@@ -99,7 +114,9 @@ function appendMapping(space: AddressSpace, mapping: MappingFact, told: number, 
 
 function sameMapping(before: Vma, mapping: MappingFact, at: number): boolean {
   return (
-    before.kind === mapping.kind && before.ino === mapping.ino && before.shared === mapping.shared &&
+    before.kind === mapping.kind &&
+    before.ino === mapping.ino &&
+    before.shared === mapping.shared &&
     (mapping.ino === 0 || before.offset + (at - before.start) === mapping.offset + (at - mapping.start))
   );
 }
@@ -116,7 +133,8 @@ function unmapWindows(world: World, pid: number): void {
   for (const id of [...world.contexts.keys()]) {
     const context = contextOf(world, id);
     for (const mapping of [...context.mappings]) {
-      if (mapping.pid !== pid || (space !== undefined && vmaAt(space, mapping.address) !== undefined)) continue;
+      if (mapping.pid !== pid || (space !== undefined && vmaAt(space, mapping.address) !== undefined))
+        continue;
       context.mappings = context.mappings.filter((one) => one !== mapping);
       use(context, mapping.ownerId, -1);
       context.refs--;

@@ -1,12 +1,12 @@
 /** What events leave behind in vIOMMUs, vDEVICEs, vEVENTQs and HW queues; and the end of objects without a story. */
 import { unreachable } from '../events/unreachable.ts';
 import type { ViommuEvent } from '../events/viommu.ts';
+import { forEachArea } from '../machines/area-tree.ts';
 import { type HwQueue, mustBe, objectAt, type Veventq } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
 import { destroyAccess } from './access.ts';
 import { dropAreaAt } from './ioas.ts';
 import { contextOf, initialPhase, publish, remove, step, use } from './objects.ts';
-import { forEachArea } from '../machines/area-tree.ts';
 
 const QUEUE_SLOTS = 2;
 const SEQUENCE_MASK = 0x7fff_ffff;
@@ -16,15 +16,27 @@ export function reduceViommu(world: World, event: ViommuEvent): void {
   switch (event.type) {
     case 'ViommuAllocated':
       publish(context, {
-        kind: 'viommu', id: event.id, users: 1, phase: initialPhase('viommu'), hwptId: event.hwptId, instance: event.instance,
-        type: event.kind, queueSlots: new Array(QUEUE_SLOTS).fill(0),
+        kind: 'viommu',
+        id: event.id,
+        users: 1,
+        phase: initialPhase('viommu'),
+        hwptId: event.hwptId,
+        instance: event.instance,
+        type: event.kind,
+        queueSlots: new Array(QUEUE_SLOTS).fill(0),
       });
       use(context, event.hwptId, 1);
-      if (event.windowLength > 0n) context.windows.push({ offset: event.windowOffset, length: event.windowLength, ownerId: event.id });
+      if (event.windowLength > 0n)
+        context.windows.push({ offset: event.windowOffset, length: event.windowLength, ownerId: event.id });
       return;
     case 'VdeviceAllocated':
       publish(context, {
-        kind: 'vdevice', id: event.id, users: 1, phase: initialPhase('vdevice'), viommuId: event.viommuId, deviceId: event.deviceId,
+        kind: 'vdevice',
+        id: event.id,
+        users: 1,
+        phase: initialPhase('vdevice'),
+        viommuId: event.viommuId,
+        deviceId: event.deviceId,
         virtId: event.virtId,
       });
       use(context, event.viommuId, 1);
@@ -39,8 +51,15 @@ export function reduceViommu(world: World, event: ViommuEvent): void {
     }
     case 'VeventqAllocated':
       publish(context, {
-        kind: 'veventq', id: event.id, users: 2, phase: initialPhase('veventq'), viommuId: event.viommuId, type: event.kind,
-        depth: event.depth, sequence: 0, queued: [],
+        kind: 'veventq',
+        id: event.id,
+        users: 2,
+        phase: initialPhase('veventq'),
+        viommuId: event.viommuId,
+        type: event.kind,
+        depth: event.depth,
+        sequence: 0,
+        queued: [],
       });
       use(context, event.viommuId, 1);
       return;
@@ -56,8 +75,14 @@ export function reduceViommu(world: World, event: ViommuEvent): void {
       return;
     case 'HwQueueAllocated':
       publish(context, {
-        kind: 'hw-queue', id: event.id, users: 1, phase: initialPhase('hw-queue'), viommuId: event.viommuId, accessId: event.accessId,
-        index: event.slot, dependsOnId: event.dependsOnId,
+        kind: 'hw-queue',
+        id: event.id,
+        users: 1,
+        phase: initialPhase('hw-queue'),
+        viommuId: event.viommuId,
+        accessId: event.accessId,
+        index: event.slot,
+        dependsOnId: event.dependsOnId,
       });
       use(context, event.viommuId, 1);
       use(context, event.dependsOnId, 1);

@@ -1,11 +1,15 @@
 /** Prediction against recording: the first field that differs, in the order return value, errno, struct, second buffer. */
 import { ERRNO, errnoName } from '../events/errno.ts';
-import { errnoOf } from '../events/rules.ts';
 import type { Outcome } from '../events/outcome.ts';
+import { errnoOf } from '../events/rules.ts';
 import { bytesRead, fits, type HexPattern } from './prediction.ts';
 import type { IoctlLine, MmapLine, ReadLine, WriteLine } from './recording.ts';
 
-export type Comparison = Readonly<{ field: 'ret' | 'errno' | 'out' | 'ptrOut' | 'data'; recorded: string; predicted: string }>;
+export type Comparison = Readonly<{
+  field: 'ret' | 'errno' | 'out' | 'ptrOut' | 'data';
+  recorded: string;
+  predicted: string;
+}>;
 
 function errnoNumberOf(outcome: Outcome): number | undefined {
   return outcome.rule === undefined ? undefined : ERRNO[errnoOf(outcome.rule)];
@@ -23,12 +27,19 @@ function compareResult(ret: number, errno: number | undefined, outcome: Outcome)
 }
 
 /** undefined where everything fits or where the line holds no result. */
-export function compareIoctl(line: IoctlLine, outcome: Outcome, out: HexPattern | undefined, ptrOut: HexPattern | undefined): Comparison | undefined {
+export function compareIoctl(
+  line: IoctlLine,
+  outcome: Outcome,
+  out: HexPattern | undefined,
+  ptrOut: HexPattern | undefined,
+): Comparison | undefined {
   if (line.ret === undefined) return undefined;
   const result = compareResult(line.ret, line.errno, outcome);
   if (result !== undefined) return result;
-  if (!fits(out, line.out)) return { field: 'out', recorded: line.out ?? 'unchanged', predicted: out ?? 'unchanged' };
-  if (!fits(ptrOut, line.ptrOut)) return { field: 'ptrOut', recorded: line.ptrOut ?? 'unchanged', predicted: ptrOut ?? 'unchanged' };
+  if (!fits(out, line.out))
+    return { field: 'out', recorded: line.out ?? 'unchanged', predicted: out ?? 'unchanged' };
+  if (!fits(ptrOut, line.ptrOut))
+    return { field: 'ptrOut', recorded: line.ptrOut ?? 'unchanged', predicted: ptrOut ?? 'unchanged' };
   return undefined;
 }
 
@@ -37,7 +48,9 @@ export function compareRead(line: ReadLine, outcome: Outcome): Comparison | unde
   const result = compareResult(line.ret, line.errno, outcome);
   if (result !== undefined) return result;
   const data = bytesRead(outcome) ?? '';
-  return fits(data, line.data ?? '') ? undefined : { field: 'data', recorded: line.data ?? '', predicted: data };
+  return fits(data, line.data ?? '')
+    ? undefined
+    : { field: 'data', recorded: line.data ?? '', predicted: data };
 }
 
 export function compareWrite(line: WriteLine, outcome: Outcome): Comparison | undefined {

@@ -1,6 +1,12 @@
 /** From an ioctl's number and bytes to a command, or to the refusal that comes before every handler. */
 import type { Command } from '../events/command.ts';
-import { IOMMU_TEST_CMD, VFIO_CHECK_EXTENSION, VFIO_DEVICE_BIND_IOMMUFD, VFIO_GET_API_VERSION, VFIO_SET_IOMMU } from '../events/ioctl-number.ts';
+import {
+  IOMMU_TEST_CMD,
+  VFIO_CHECK_EXTENSION,
+  VFIO_DEVICE_BIND_IOMMUFD,
+  VFIO_GET_API_VERSION,
+  VFIO_SET_IOMMU,
+} from '../events/ioctl-number.ts';
 import { type Outcome, refuse, undetermined } from '../events/outcome.ts';
 import { canRead, readableBytes } from '../machines/address-space.ts';
 import type { Site } from '../machines/site.ts';
@@ -13,7 +19,11 @@ const WORD = 4;
 const OP_OFFSET = 4;
 
 /** A command that reached its handler, or the answer of the dispatcher. */
-export type Dispatched = { entry: IoctlEntry | undefined; command: Command | undefined; refusal: Outcome | undefined };
+export type Dispatched = {
+  entry: IoctlEntry | undefined;
+  command: Command | undefined;
+  refusal: Outcome | undefined;
+};
 
 const result: Dispatched = { entry: undefined, command: undefined, refusal: undefined };
 
@@ -32,9 +42,15 @@ function accepted(entry: IoctlEntry | undefined, command: Command): Dispatched {
 }
 
 /** iommufd_fops_ioctl(). The answer is overwritten by the next call. */
-export function dispatchIommufd(site: Site, number: number, arg: bigint | undefined, buffer: StructBuffer): Dispatched {
+export function dispatchIommufd(
+  site: Site,
+  number: number,
+  arg: bigint | undefined,
+  buffer: StructBuffer,
+): Dispatched {
   const nr = number & 0xff;
-  if (nr < TABLE_FIRST || nr > TABLE_LAST) return dispatchContainer(site, number, arg ?? BigInt(site.arg), buffer);
+  if (nr < TABLE_FIRST || nr > TABLE_LAST)
+    return dispatchContainer(site, number, arg ?? BigInt(site.arg), buffer);
   if (buffer.length < WORD) return refused(undefined, refuse('dispatch/size-fault'));
   const entry = entryOf(site, number, buffer);
   if (entry === undefined) return refused(undefined, refuse('dispatch/unknown'));
@@ -52,13 +68,18 @@ export function dispatchIommufd(site: Site, number: number, arg: bigint | undefi
 }
 
 function entryOf(site: Site, number: number, buffer: StructBuffer): IoctlEntry | undefined {
-  if (number === IOMMU_TEST_CMD) return testEntry(buffer.length < OP_OFFSET + WORD ? 0 : buffer.u32(OP_OFFSET), site.kernel.lastTestOp);
+  if (number === IOMMU_TEST_CMD)
+    return testEntry(buffer.length < OP_OFFSET + WORD ? 0 : buffer.u32(OP_OFFSET), site.kernel.lastTestOp);
   return number <= site.kernel.lastIoctl ? nativeIoctls.get(number) : undefined;
 }
 
 /** copy_struct_from_user(): bytes past the known struct must be zero; the first word that is not, or faults, decides. */
 function refusesTail(
-  site: Site, buffer: StructBuffer, known: number, size: number, tail: 'dispatch/tail' | 'vfio-bind/tail',
+  site: Site,
+  buffer: StructBuffer,
+  known: number,
+  size: number,
+  tail: 'dispatch/tail' | 'vfio-bind/tail',
   fault: 'dispatch/tail-fault' | 'vfio/fault',
 ): Outcome | undefined {
   const { space, arg } = site;
@@ -95,7 +116,8 @@ export function dispatchVfioDevice(site: Site, number: number, buffer: StructBuf
   const entry = deviceIoctls.get(number);
   const binds = number === VFIO_DEVICE_BIND_IOMMUFD;
   if (!binds && site.file.phase !== 'bound') return refused(entry, refuse('vfio/unbound'));
-  if (entry === undefined) return refused(undefined, undetermined('what the driver of the VFIO device answers'));
+  if (entry === undefined)
+    return refused(undefined, undetermined('what the driver of the VFIO device answers'));
   const minSize = binds ? WORD : entry.layout.minSize;
   if (!canFetch(site, buffer, minSize)) return refused(entry, refuse('vfio/fault'));
   if (binds) {

@@ -13,10 +13,10 @@ import { decideMmap } from '../machines/viommu.ts';
 import type { Context, OpenFile, World } from '../machines/world.ts';
 import { applyEvent } from '../reducers/evolve.ts';
 import { processOf } from '../reducers/process.ts';
-import { compareIoctl, compareMmap, compareRead, compareWrite, type Comparison } from './compare.ts';
+import { type Comparison, compareIoctl, compareMmap, compareRead, compareWrite } from './compare.ts';
 import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
 import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
-import { ioctlName, type IoctlEntry } from './ioctl-table.ts';
+import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
 import { newDescriptor } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
@@ -49,12 +49,32 @@ export type EngineOptions = Readonly<{
 }>;
 
 const NO_FILE: OpenFile = {
-  id: 0, kind: 'iommufd', contextId: 0, objectId: 0, path: '', refs: 0, phase: 'unbound', attached: false, pasids: [], length: 0n,
+  id: 0,
+  kind: 'iommufd',
+  contextId: 0,
+  objectId: 0,
+  path: '',
+  refs: 0,
+  phase: 'unbound',
+  attached: false,
+  pasids: [],
+  length: 0n,
   revoked: false,
 };
 const NO_CONTEXT: Context = {
-  id: 0, objects: [], lowestFree: 1, live: 0, accountMode: 'none', compatIoasId: 0, noIommuMode: false, pages: new Map(),
-  groups: new Map(), windows: [], mappings: [], refs: 0, broken: '',
+  id: 0,
+  objects: [],
+  lowestFree: 1,
+  live: 0,
+  accountMode: 'none',
+  compatIoasId: 0,
+  noIommuMode: false,
+  pages: new Map(),
+  groups: new Map(),
+  windows: [],
+  mappings: [],
+  refs: 0,
+  broken: '',
 };
 
 export class ReplayEngine {
@@ -68,8 +88,19 @@ export class ReplayEngine {
     this.world = world;
     this.onEvent = options.onEvent;
     this.site = {
-      world, kernel: options.kernel, platform: options.platform, process: processOf(world, 0), space: undefined, context: NO_CONTEXT,
-      file: NO_FILE, arg: 0, structLength: 0, second: undefined, descriptor: undefined, newFd: -1, trusting: false,
+      world,
+      kernel: options.kernel,
+      platform: options.platform,
+      process: processOf(world, 0),
+      space: undefined,
+      context: NO_CONTEXT,
+      file: NO_FILE,
+      arg: 0,
+      structLength: 0,
+      second: undefined,
+      descriptor: undefined,
+      newFd: -1,
+      trusting: false,
     };
   }
 
@@ -90,13 +121,18 @@ export class ReplayEngine {
       case 'open':
         return this.open(line.pid, line.errno === undefined ? (line.fd ?? line.nextFd ?? -1) : -1, line);
       case 'dup':
-        return this.duplicate(line.pid, line.fd, line.errno === undefined ? (line.nextFd ?? line.ret ?? -1) : -1);
+        return this.duplicate(
+          line.pid,
+          line.fd,
+          line.errno === undefined ? (line.nextFd ?? line.ret ?? -1) : -1,
+        );
       case 'close':
         return this.apply(closed(this.site, this.world, line.pid, line.fd));
       case 'fork':
         return this.apply([{ type: 'ProcessForked', pid: line.pid, parent: line.parent }]);
       case 'exit':
-        for (const fd of openDescriptors(this.world, line.pid)) this.apply(closed(this.site, this.world, line.pid, fd));
+        for (const fd of openDescriptors(this.world, line.pid))
+          this.apply(closed(this.site, this.world, line.pid, fd));
         return this.apply([{ type: 'ProcessExited', pid: line.pid }]);
       case 'ftruncate':
         if (line.ret !== undefined && line.ret < 0) return undefined;
@@ -167,7 +203,9 @@ export class ReplayEngine {
     const out = structAfter(outcome, entry?.layout, this.struct, limit);
     const ptrOut = secondAfter(outcome, site.second);
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
-    const settled = this.settle(line.ret, outcome, difference, () => (command === undefined ? outcome : decide(site, command)));
+    const settled = this.settle(line.ret, outcome, difference, () =>
+      command === undefined ? outcome : decide(site, command),
+    );
     return this.result(line, name, { outcome, out, ptrOut, difference }, settled);
   }
 
@@ -207,22 +245,39 @@ export class ReplayEngine {
     if (file === undefined) return this.withoutLineage(line, name);
     if (site.context.broken !== '') return this.unchecked(line, name, undefined);
     const outcome = line.ev === 'read' ? this.decideRead(file, line.len) : this.decideWrite(file, line);
-    const difference = outcome.missing !== undefined ? undefined : line.ev === 'read' ? compareRead(line, outcome) : compareWrite(line, outcome);
+    const difference =
+      outcome.missing !== undefined
+        ? undefined
+        : line.ev === 'read'
+          ? compareRead(line, outcome)
+          : compareWrite(line, outcome);
     const settled = this.settle(line.ret, outcome, difference, () => outcome);
-    return this.result(line, name, { outcome, out: bytesRead(outcome), ptrOut: undefined, difference }, settled);
+    return this.result(
+      line,
+      name,
+      { outcome, out: bytesRead(outcome), ptrOut: undefined, difference },
+      settled,
+    );
   }
 
   private decideRead(file: OpenFile, length: number): Outcome {
     const { site } = this;
-    if (file.kind === 'fault') return decideFaultRead(site, mustBe(site.context, file.objectId, 'fault'), length, undefined);
-    if (file.kind === 'eventq') return decideVeventqRead(site, mustBe(site.context, file.objectId, 'veventq'), length, undefined);
+    if (file.kind === 'fault')
+      return decideFaultRead(site, mustBe(site.context, file.objectId, 'fault'), length, undefined);
+    if (file.kind === 'eventq')
+      return decideVeventqRead(site, mustBe(site.context, file.objectId, 'veventq'), length, undefined);
     return refuse('iommufd-file/read-write');
   }
 
   private decideWrite(file: OpenFile, line: WriteLine): Outcome {
     const { site } = this;
     if (file.kind === 'fault') {
-      return decideFaultWrite(site, mustBe(site.context, file.objectId, 'fault'), line.len, Buffer.from(line.data, 'hex'));
+      return decideFaultWrite(
+        site,
+        mustBe(site.context, file.objectId, 'fault'),
+        line.len,
+        Buffer.from(line.data, 'hex'),
+      );
     }
     return refuse(file.kind === 'eventq' ? 'event-file/write' : 'iommufd-file/read-write');
   }
@@ -233,7 +288,11 @@ export class ReplayEngine {
     if (file === undefined) return this.withoutLineage(line, 'mmap');
     if (site.context.broken !== '') return this.unchecked(line, 'mmap', undefined);
     const outcome = decideMmap(site, {
-      length: BigInt(line.len), prot: line.prot, flags: line.flags, offset: BigInt(line.off), address: Number(line.addr ?? 0),
+      length: BigInt(line.len),
+      prot: line.prot,
+      flags: line.flags,
+      offset: BigInt(line.off),
+      address: Number(line.addr ?? 0),
     });
     const difference = compareMmap(line, outcome);
     const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
@@ -245,7 +304,12 @@ export class ReplayEngine {
    * Lets the world follow. What the kernel did differently is adopted where it can: a call that failed there leaves only what
    * failing leaves; one that succeeded there is decided again with every unknown fact taken as given.
    */
-  private settle(ret: number | undefined, outcome: Outcome, difference: Comparison | undefined, again: () => Outcome): string | undefined {
+  private settle(
+    ret: number | undefined,
+    outcome: Outcome,
+    difference: Comparison | undefined,
+    again: () => Outcome,
+  ): string | undefined {
     let followed = outcome;
     if (ret !== undefined && (difference !== undefined || outcome.missing !== undefined)) {
       const failed = ret < 0;
@@ -261,20 +325,37 @@ export class ReplayEngine {
   }
 
   private result(
-    line: CallLine, command: string,
-    predicted: { outcome: Outcome; out: HexPattern | undefined; ptrOut: HexPattern | undefined; difference: Comparison | undefined },
+    line: CallLine,
+    command: string,
+    predicted: {
+      outcome: Outcome;
+      out: HexPattern | undefined;
+      ptrOut: HexPattern | undefined;
+      difference: Comparison | undefined;
+    },
     broken: string | undefined,
   ): CallResult {
     const { outcome, difference } = predicted;
     const recorded = line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret;
-    const compared = recorded === undefined ? 'predicted' : difference === undefined ? 'conforming' : 'diverging';
+    const compared =
+      recorded === undefined ? 'predicted' : difference === undefined ? 'conforming' : 'diverging';
     const verdict: Verdict = outcome.missing !== undefined ? 'undetermined' : compared;
     return { line, command, ...predicted, verdict, broken, context: this.site.context.id };
   }
 
   private withoutLineage(line: CallLine, command: string): CallResult {
     const outcome = undetermined(`where descriptor ${line.fd} of process ${line.pid} comes from`);
-    return { line, command, outcome, out: undefined, ptrOut: undefined, verdict: 'undetermined', difference: undefined, broken: undefined, context: 0 };
+    return {
+      line,
+      command,
+      outcome,
+      out: undefined,
+      ptrOut: undefined,
+      verdict: 'undetermined',
+      difference: undefined,
+      broken: undefined,
+      context: 0,
+    };
   }
 
   /** After an invariant broke nothing is claimed of the context; only descriptors are followed. */
@@ -282,13 +363,35 @@ export class ReplayEngine {
     const { site } = this;
     const kinds = { FaultQueueAlloc: 'fault', VeventqAlloc: 'eventq', TestCreateAccess: 'access' } as const;
     const kind = entry === undefined ? undefined : kinds[entry.type as keyof typeof kinds];
-    if (kind !== undefined && line.ev === 'ioctl' && site.newFd >= 0 && (line.nextFd !== undefined || line.ret === 0)) {
+    if (
+      kind !== undefined &&
+      line.ev === 'ioctl' &&
+      site.newFd >= 0 &&
+      (line.nextFd !== undefined || line.ret === 0)
+    ) {
       this.replaceDescriptor(line.pid, site.newFd);
-      this.apply([{ type: 'DescriptorIssued', pid: line.pid, fd: site.newFd, kind, context: site.context.id, id: 0, length: 0n }]);
+      this.apply([
+        {
+          type: 'DescriptorIssued',
+          pid: line.pid,
+          fd: site.newFd,
+          kind,
+          context: site.context.id,
+          id: 0,
+          length: 0n,
+        },
+      ]);
     }
     return {
-      line, command, outcome: undetermined('what the kernel does after an invariant broke'), out: undefined, ptrOut: undefined,
-      verdict: 'unchecked', difference: undefined, broken: undefined, context: site.context.id,
+      line,
+      command,
+      outcome: undetermined('what the kernel does after an invariant broke'),
+      out: undefined,
+      ptrOut: undefined,
+      verdict: 'unchecked',
+      difference: undefined,
+      broken: undefined,
+      context: site.context.id,
     };
   }
 }

@@ -1,19 +1,32 @@
 /** Lines of a recording that are no calls to predict: what they say of processes, memory and descriptors, as events. */
 import type { Event } from '../events/event.ts';
 import type { MappingFact } from '../events/memory.ts';
-import { closeEvents } from '../machines/vfio-device.ts';
 import type { Site } from '../machines/site.ts';
+import { closeEvents } from '../machines/vfio-device.ts';
 import type { OpenFile, World } from '../machines/world.ts';
 import type { CredLine, OpenLine, Vma, VmasLine } from './recording.ts';
 
 export function credentials(line: CredLine): Event {
-  return { type: 'CredentialsSeen', pid: line.pid, uid: line.uid, memlock: BigInt(line.memlock), capabilities: BigInt(line.capEff) };
+  return {
+    type: 'CredentialsSeen',
+    pid: line.pid,
+    uid: line.uid,
+    memlock: BigInt(line.memlock),
+    capabilities: BigInt(line.capEff),
+  };
 }
 
 function mapping([start, end, rights, kind, ino, offset, huge]: Vma): MappingFact {
   return {
-    start: Number(start), end: Number(end), read: rights[0] === 'r', write: rights[1] === 'w', shared: rights[3] === 's', kind, ino,
-    offset: Number(offset), huge: huge === 'huge' || kind === 'hugetlb',
+    start: Number(start),
+    end: Number(end),
+    read: rights[0] === 'r',
+    write: rights[1] === 'w',
+    shared: rights[3] === 's',
+    kind,
+    ino,
+    offset: Number(offset),
+    huge: huge === 'huge' || kind === 'hugetlb',
   };
 }
 
@@ -25,9 +38,12 @@ const DEVICE_FOLDER = '/dev/vfio/devices/';
 
 /** What an open gives; undefined for files that the model does not follow. */
 export function opened(line: OpenLine, fd: number): Event | undefined {
-  if (line.path === '/dev/iommu') return { type: 'ContextOpened', pid: line.pid, fd, path: line.path, kind: 'iommufd' };
-  if (line.path === '/dev/vfio/vfio') return { type: 'ContextOpened', pid: line.pid, fd, path: line.path, kind: 'vfio-container' };
-  if (line.path.startsWith(DEVICE_FOLDER)) return { type: 'VfioDeviceOpened', pid: line.pid, fd, path: line.path };
+  if (line.path === '/dev/iommu')
+    return { type: 'ContextOpened', pid: line.pid, fd, path: line.path, kind: 'iommufd' };
+  if (line.path === '/dev/vfio/vfio')
+    return { type: 'ContextOpened', pid: line.pid, fd, path: line.path, kind: 'vfio-container' };
+  if (line.path.startsWith(DEVICE_FOLDER))
+    return { type: 'VfioDeviceOpened', pid: line.pid, fd, path: line.path };
   return undefined;
 }
 

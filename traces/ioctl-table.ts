@@ -18,7 +18,8 @@ type StructType = StructCommand['type'];
 /** Header name of a number, such as IOMMU_IOAS_MAP. */
 const nameByNumber = (prefix: RegExp): Map<number, string> => {
   const names = new Map<number, string>();
-  for (const [name, value] of Object.entries(numbers)) if (prefix.test(name) && typeof value === 'number') names.set(value, name);
+  for (const [name, value] of Object.entries(numbers))
+    if (prefix.test(name) && typeof value === 'number') names.set(value, name);
   return names;
 };
 
@@ -27,14 +28,21 @@ const testNames = nameByNumber(/^IOMMU_TEST_OP_/);
 const deviceNames = nameByNumber(/^VFIO_DEVICE_/);
 const containerNames = new Map(
   [
-    'VFIO_GET_API_VERSION', 'VFIO_CHECK_EXTENSION', 'VFIO_SET_IOMMU', 'VFIO_IOMMU_GET_INFO', 'VFIO_IOMMU_MAP_DMA',
+    'VFIO_GET_API_VERSION',
+    'VFIO_CHECK_EXTENSION',
+    'VFIO_SET_IOMMU',
+    'VFIO_IOMMU_GET_INFO',
+    'VFIO_IOMMU_MAP_DMA',
     'VFIO_IOMMU_UNMAP_DMA',
   ].map((name) => [numbers[name as keyof typeof numbers] as number, name]),
 );
 
 /** `IOMMU_IOAS_MAP` is `IoasMap`. */
 function typeOf(name: string): string {
-  const words = name.replace(/^(IOMMU|VFIO_IOMMU|VFIO)_/, '').toLowerCase().split('_');
+  const words = name
+    .replace(/^(IOMMU|VFIO_IOMMU|VFIO)_/, '')
+    .toLowerCase()
+    .split('_');
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
@@ -57,16 +65,20 @@ function table(names: Map<number, string>, prefix: string): ReadonlyMap<number, 
 export const nativeIoctls: ReadonlyMap<number, IoctlEntry> = table(nativeNames, '');
 /** VFIO commands with a struct that an iommufd emulates. */
 export const containerIoctls: ReadonlyMap<number, IoctlEntry> = table(
-  new Map([...containerNames].filter(([, name]) => name.startsWith('VFIO_IOMMU_'))), 'VfioIommu',
+  new Map([...containerNames].filter(([, name]) => name.startsWith('VFIO_IOMMU_'))),
+  'VfioIommu',
 );
 /** Commands of a VFIO device descriptor. */
 export const deviceIoctls: ReadonlyMap<number, IoctlEntry> = table(deviceNames, '');
 
 const UNKNOWN_OP = entry(numbers.IOMMU_TEST_CMD, 'IOMMU_TEST_CMD', 'TestUnknownOp');
-const testEntries: readonly IoctlEntry[] = [...testNames].reduce<IoctlEntry[]>((entries, [op, name]) => {
-  entries[op] = entry(numbers.IOMMU_TEST_CMD, name, `Test${typeOf(name.replace('IOMMU_TEST_OP_', ''))}`);
-  return entries;
-}, [UNKNOWN_OP]);
+const testEntries: readonly IoctlEntry[] = [...testNames].reduce<IoctlEntry[]>(
+  (entries, [op, name]) => {
+    entries[op] = entry(numbers.IOMMU_TEST_CMD, name, `Test${typeOf(name.replace('IOMMU_TEST_OP_', ''))}`);
+    return entries;
+  },
+  [UNKNOWN_OP],
+);
 
 /** The command of a mock operation; a release knows the numbers up to `lastOp`. */
 export function testEntry(op: number, lastOp: number): IoctlEntry {

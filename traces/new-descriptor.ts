@@ -7,7 +7,10 @@ import type { IoctlLine } from './recording.ts';
 
 /** Commands that hand out a descriptor, and the field that tells its number. */
 const FIELD: Partial<Record<CommandType, string>> = {
-  FaultQueueAlloc: 'outFaultFd', VeventqAlloc: 'outVeventqFd', TestCreateAccess: 'outAccessFd', TestDmabufGet: '',
+  FaultQueueAlloc: 'outFaultFd',
+  VeventqAlloc: 'outVeventqFd',
+  TestCreateAccess: 'outAccessFd',
+  TestDmabufGet: '',
 };
 
 /** `nextFd` of the line, or what the kernel wrote, or the lowest number that nothing known uses. -1 where none is handed out. */

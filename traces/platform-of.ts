@@ -8,9 +8,12 @@ import type { Machine, RecordedDevice, TraceLine } from './recording.ts';
 
 /** The names that `--iommu` and recordings use, and the driver that each means. */
 export const IOMMU_NAMES: ReadonlyMap<string, string> = new Map([
-  ['mock', 'mock'], ['selftest mock', 'mock'],
-  ['intel-vtd', 'intel-vtd'], ['intel-iommu', 'intel-vtd'],
-  ['amd', 'amd'], ['amd-iommu', 'amd'],
+  ['mock', 'mock'],
+  ['selftest mock', 'mock'],
+  ['intel-vtd', 'intel-vtd'],
+  ['intel-iommu', 'intel-vtd'],
+  ['amd', 'amd'],
+  ['amd-iommu', 'amd'],
   ['arm-smmu-v3', 'arm-smmu-v3'],
 ]);
 
@@ -19,7 +22,11 @@ const ADDRESS_WIDTH = 48;
 function driverOf(name: string, machine: Machine | undefined): Driver {
   switch (name) {
     case 'intel-vtd':
-      return vtdDriver(BigInt(machine?.cap ?? 0), BigInt(machine?.ecap ?? 0), machine?.addressWidth ?? ADDRESS_WIDTH);
+      return vtdDriver(
+        BigInt(machine?.cap ?? 0),
+        BigInt(machine?.ecap ?? 0),
+        machine?.addressWidth ?? ADDRESS_WIDTH,
+      );
     case 'amd':
       return amdDriver(BigInt(machine?.features ?? 0));
     case 'arm-smmu-v3':
@@ -31,9 +38,19 @@ function driverOf(name: string, machine: Machine | undefined): Driver {
 
 function deviceOf(driver: Driver, machine: Machine, recorded: RecordedDevice): VfioDevice {
   const traits: DeviceTraits = {
-    driver: driver.name, instance: driver.name, groupKey: `group:${recorded.group}`, name: recorded.bdf, maxPasids: 0, dirty: false,
-    pri: false, noIommu: false,
-    reserved: recorded.reserved.map(([start, last, type]) => ({ start: BigInt(start), last: BigInt(last), type })),
+    driver: driver.name,
+    instance: driver.name,
+    groupKey: `group:${recorded.group}`,
+    name: recorded.bdf,
+    maxPasids: 0,
+    dirty: false,
+    pri: false,
+    noIommu: false,
+    reserved: recorded.reserved.map(([start, last, type]) => ({
+      start: BigInt(start),
+      last: BigInt(last),
+      type,
+    })),
   };
   return { traits, pasidOps: true, isolatedMsi: machine.interruptRemapping ?? true };
 }

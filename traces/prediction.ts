@@ -15,13 +15,19 @@ const after = Buffer.alloc(8192);
 const unknowable = new Uint8Array(8192);
 
 /** The struct after the call, or undefined where it stays as it was. */
-export function structAfter(outcome: Outcome, layout: StructLayout | undefined, buffer: StructBuffer, limit: number): HexPattern | undefined {
+export function structAfter(
+  outcome: Outcome,
+  layout: StructLayout | undefined,
+  buffer: StructBuffer,
+  limit: number,
+): HexPattern | undefined {
   const { reply, raw } = outcome;
   if (reply === undefined && raw === undefined) return undefined;
   const { length } = buffer;
   buffer.bytes.copy(after, 0, 0, length);
   let hidden = false;
-  if (reply !== undefined && layout !== undefined) hidden = applyReply(reply, layout, Math.min(limit, length));
+  if (reply !== undefined && layout !== undefined)
+    hidden = applyReply(reply, layout, Math.min(limit, length));
   if (raw !== undefined) hidden = applyPatches(raw, length) || hidden;
   return changed(buffer.bytes, length, hidden);
 }
@@ -48,7 +54,8 @@ function applyReply(reply: NonNullable<Outcome['reply']>, layout: StructLayout, 
 /** A field that the caller's size cuts: the kernel copies the bytes that fit. */
 function writePartly(offset: number, width: number, limit: number, value: number | bigint): void {
   let rest = BigInt(value);
-  for (let at = offset; at < offset + width; at++, rest >>= 8n) if (at < limit) after[at] = Number(rest & 0xffn);
+  for (let at = offset; at < offset + width; at++, rest >>= 8n)
+    if (at < limit) after[at] = Number(rest & 0xffn);
 }
 
 function applyPatches(patches: readonly Patch[], limit: number): boolean {
@@ -65,9 +72,11 @@ function applyPatches(patches: readonly Patch[], limit: number): boolean {
 }
 
 function changed(before: Uint8Array, length: number, hidden: boolean): HexPattern | undefined {
-  if (!hidden) return after.compare(before, 0, length, 0, length) === 0 ? undefined : after.toString('hex', 0, length);
+  if (!hidden)
+    return after.compare(before, 0, length, 0, length) === 0 ? undefined : after.toString('hex', 0, length);
   let pattern = '';
-  for (let at = 0; at < length; at++) pattern += unknowable[at] ? '??' : (after[at] as number).toString(16).padStart(2, '0');
+  for (let at = 0; at < length; at++)
+    pattern += unknowable[at] ? '??' : (after[at] as number).toString(16).padStart(2, '0');
   unknowable.fill(0, 0, length);
   return pattern;
 }
@@ -94,7 +103,11 @@ export function fits(pattern: HexPattern | undefined, recorded: string | undefin
   if (pattern === undefined || recorded === undefined || pattern.length !== recorded.length) return false;
   for (let at = 0; at < pattern.length; at += 2) {
     if (pattern.charCodeAt(at) === 0x3f) continue;
-    if (pattern.charCodeAt(at) !== recorded.charCodeAt(at) || pattern.charCodeAt(at + 1) !== recorded.charCodeAt(at + 1)) return false;
+    if (
+      pattern.charCodeAt(at) !== recorded.charCodeAt(at) ||
+      pattern.charCodeAt(at + 1) !== recorded.charCodeAt(at + 1)
+    )
+      return false;
   }
   return true;
 }

@@ -2,14 +2,34 @@
 import { rule } from '../rule.ts';
 
 export const dispatchRules = {
-  'dispatch/size-fault': rule('EFAULT', 'iommufd_fops_ioctl', 'the first word of the struct, its size, cannot be read'),
-  'dispatch/unknown': rule('ENOTTY', 'iommufd_fops_ioctl', 'the number is in the table range, but no command has exactly this number'),
+  'dispatch/size-fault': rule(
+    'EFAULT',
+    'iommufd_fops_ioctl',
+    'the first word of the struct, its size, cannot be read',
+  ),
+  'dispatch/unknown': rule(
+    'ENOTTY',
+    'iommufd_fops_ioctl',
+    'the number is in the table range, but no command has exactly this number',
+  ),
   'dispatch/short': rule('EINVAL', 'iommufd_fops_ioctl', 'the size is below the minimum of the command'),
-  'dispatch/tail': rule('E2BIG', 'copy_struct_from_user', 'bytes past the struct that the kernel knows are not zero'),
-  'dispatch/tail-fault': rule('EFAULT', 'copy_struct_from_user', 'bytes past the struct that the kernel knows cannot be read'),
+  'dispatch/tail': rule(
+    'E2BIG',
+    'copy_struct_from_user',
+    'bytes past the struct that the kernel knows are not zero',
+  ),
+  'dispatch/tail-fault': rule(
+    'EFAULT',
+    'copy_struct_from_user',
+    'bytes past the struct that the kernel knows cannot be read',
+  ),
   'dispatch/copy-fault': rule('EFAULT', 'copy_struct_from_user', 'the struct cannot be read'),
   'respond/fault': rule('EFAULT', 'iommufd_ucmd_respond', 'the struct cannot be written back'),
-  'compat/unknown': rule('ENOTTY', 'iommufd_vfio_ioctl', 'the number is neither an iommufd command nor an emulated VFIO one'),
+  'compat/unknown': rule(
+    'ENOTTY',
+    'iommufd_vfio_ioctl',
+    'the number is neither an iommufd command nor an emulated VFIO one',
+  ),
   'compat/fault': rule('EFAULT', 'iommufd_vfio_ioctl', 'the fixed part of the VFIO struct cannot be read'),
   'compat/ioas': rule('ENODEV', 'get_compat_ioas', 'no compat IOAS is set'),
   'event-file/ioctl': rule('ENOTTY', 'vfs_ioctl', 'fault and event descriptors take no ioctl'),
@@ -23,5 +43,9 @@ export const dispatchRules = {
   'mmap/shared': rule('EINVAL', 'iommufd_fops_mmap', 'the mapping is not shared'),
   'mmap/executable': rule('EPERM', 'iommufd_fops_mmap', 'the mapping is executable'),
   'mmap/window': rule('ENXIO', 'iommufd_fops_mmap', 'no window contains the offset'),
-  'mmap/whole-window': rule('ENXIO', 'iommufd_fops_mmap', 'offset and length are not exactly those of the window'),
+  'mmap/whole-window': rule(
+    'ENXIO',
+    'iommufd_fops_mmap',
+    'offset and length are not exactly those of the window',
+  ),
 } as const;

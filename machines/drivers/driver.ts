@@ -3,9 +3,9 @@ import type { DeviceTraits } from '../../events/device.ts';
 import type { Event } from '../../events/event.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
-import type { Hwpt, HwptPaging, Viommu, Vdevice } from '../objects.ts';
-import type { Failure, Site } from '../site.ts';
+import type { Hwpt, HwptPaging, Vdevice, Viommu } from '../objects.ts';
 import type { Plan } from '../plan.ts';
+import type { Failure, Site } from '../site.ts';
 
 /** Driver-specific data that a command carries. */
 export type UserData = Readonly<{ type: number; length: number; address: number }>;
@@ -15,15 +15,33 @@ export type DeviceView = Readonly<{ id: number; traits: DeviceTraits; viommuId: 
 
 export type PagingRequest = Readonly<{ traits: DeviceTraits; flags: number; data: UserData }>;
 export type NestedRequest = Readonly<{
-  traits: DeviceTraits; flags: number; data: UserData; parent: HwptPaging; viommu: Viommu | undefined;
+  traits: DeviceTraits;
+  flags: number;
+  data: UserData;
+  parent: HwptPaging;
+  viommu: Viommu | undefined;
 }>;
 export type Nested = Readonly<{ iotlb: number; data: string }>;
 
-export type ViommuRequest = Readonly<{ traits: DeviceTraits; kind: number; parent: HwptPaging; data: UserData }>;
+export type ViommuRequest = Readonly<{
+  traits: DeviceTraits;
+  kind: number;
+  parent: HwptPaging;
+  data: UserData;
+}>;
 
 /** How many entries of an invalidation were handled, and why it stopped. */
-export type Invalidation = Readonly<{ handled: number; events: readonly Event[]; failure: Failure | undefined }>;
-export type InvalidationRequest = Readonly<{ type: number; entryLength: number; entries: number; address: number }>;
+export type Invalidation = Readonly<{
+  handled: number;
+  events: readonly Event[];
+  failure: Failure | undefined;
+}>;
+export type InvalidationRequest = Readonly<{
+  type: number;
+  entryLength: number;
+  entries: number;
+  address: number;
+}>;
 
 /** Driver data; from `unknowableFrom` (bytes) on it is hardware that no recording holds. */
 export type HwInfo = Readonly<{ type: number; bytes: Uint8Array; unknowableFrom?: number }>;
@@ -38,7 +56,14 @@ export interface Driver {
   /** undefined: no nested HWPTs on a vIOMMU. */
   allocNestedOnViommu: ((site: Site, request: NestedRequest) => Nested | Failure) | undefined;
   /** Programs the slot; what changes even when it refuses goes to `plan.residue`. */
-  attach(site: Site, plan: Plan, device: DeviceView, hwpt: Hwpt, pasid: number, replaces: boolean): RuleId | undefined;
+  attach(
+    site: Site,
+    plan: Plan,
+    device: DeviceView,
+    hwpt: Hwpt,
+    pasid: number,
+    replaces: boolean,
+  ): RuleId | undefined;
   /** Whether domains of this HWPT can sit on a PASID at all. */
   canSetPasid(hwpt: Hwpt): boolean;
   /** What else happens when a slot is emptied. */
@@ -58,13 +83,17 @@ export interface Driver {
 }
 
 /** mmap window (length 0: none) and the bytes written back into the user data. */
-export type ViommuInit = Readonly<{ windowLength: bigint; reply: ((offset: bigint) => Uint8Array) | undefined }>;
+export type ViommuInit = Readonly<{
+  windowLength: bigint;
+  reply: ((offset: bigint) => Uint8Array) | undefined;
+}>;
 export type HwQueueSlot = Readonly<{ dependsOnId: number }>;
 
 /** The vDEVICE of a device on a vIOMMU; there is at most one. */
 export function vdeviceOf(site: Site, viommuId: number, deviceId: number): Vdevice | undefined {
   for (const object of site.context.objects) {
-    if (object?.kind === 'vdevice' && object.viommuId === viommuId && object.deviceId === deviceId) return object;
+    if (object?.kind === 'vdevice' && object.viommuId === viommuId && object.deviceId === deviceId)
+      return object;
   }
   return undefined;
 }

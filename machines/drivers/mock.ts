@@ -3,15 +3,25 @@ import type { DeviceTraits } from '../../events/device.ts';
 import type { Event } from '../../events/event.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
-import { HWPT_DIRTY_TRACKING, HWPT_NEST_PARENT, HWPT_PASID } from '../hwpt-flags.ts';
-import { objectOf, type Hwpt, type Viommu } from '../objects.ts';
-import type { Plan } from '../plan.ts';
-import { isFailure, type Failure, type Site } from '../site.ts';
-import { readSecond, word } from '../user-data.ts';
 import { canWrite } from '../address-space.ts';
+import { HWPT_DIRTY_TRACKING, HWPT_NEST_PARENT, HWPT_PASID } from '../hwpt-flags.ts';
+import { type Hwpt, objectOf, type Viommu } from '../objects.ts';
+import type { Plan } from '../plan.ts';
+import { type Failure, isFailure, type Site } from '../site.ts';
+import { readSecond, word } from '../user-data.ts';
 import {
-  type DeviceView, type Driver, type HwInfo, type HwQueueSlot, type Invalidation, type InvalidationRequest, type Nested,
-  type NestedRequest, type PagingRequest, type ViommuInit, type ViommuRequest, vdeviceOf,
+  type DeviceView,
+  type Driver,
+  type HwInfo,
+  type HwQueueSlot,
+  type Invalidation,
+  type InvalidationRequest,
+  type Nested,
+  type NestedRequest,
+  type PagingRequest,
+  type ViommuInit,
+  type ViommuRequest,
+  vdeviceOf,
 } from './driver.ts';
 
 const HWPT_DATA_SELFTEST = 0xdead;
@@ -30,18 +40,30 @@ export const MOCK_HUGE_IOVA = 2;
 export const MOCK_PASID = 4;
 
 const DEFAULT_DOMAIN: Domain = {
-  driver: 'mock', instance: 'mock', format: 'default', granule: 2048, pageSizes: 0x1f_ffff_f800n,
-  aperture: { start: 0x100_0000n, last: 0x7fff_ffffn }, cacheCoherent: false, noIommu: false,
+  driver: 'mock',
+  instance: 'mock',
+  format: 'default',
+  granule: 2048,
+  pageSizes: 0x1f_ffff_f800n,
+  aperture: { start: 0x100_0000n, last: 0x7fff_ffffn },
+  cacheCoherent: false,
+  noIommu: false,
 };
 const HUGE_DOMAIN: Domain = {
-  ...DEFAULT_DOMAIN, format: 'huge', granule: 4096, pageSizes: 0x10_1000n, aperture: { start: 0n, last: 0x3f_ffff_ffffn },
+  ...DEFAULT_DOMAIN,
+  format: 'huge',
+  granule: 4096,
+  pageSizes: 0x10_1000n,
+  aperture: { start: 0n, last: 0x3f_ffff_ffffn },
 };
 /** Up to 6.13: one flat table of 2 KiB slots; a device flag adds 1 MiB pages. */
 const FLAT_DOMAIN: Domain = { ...DEFAULT_DOMAIN, format: 'flat', pageSizes: 0x800n };
 const FLAT_HUGE_DOMAIN: Domain = { ...DEFAULT_DOMAIN, format: 'flat-huge', pageSizes: 0x10_0800n };
 
 function allocPaging(site: Site, { traits, flags, data }: PagingRequest): Domain | Failure {
-  const known = site.kernel.has.has('pasid') ? HWPT_DIRTY_TRACKING | HWPT_NEST_PARENT | HWPT_PASID : HWPT_DIRTY_TRACKING | HWPT_NEST_PARENT;
+  const known = site.kernel.has.has('pasid')
+    ? HWPT_DIRTY_TRACKING | HWPT_NEST_PARENT | HWPT_PASID
+    : HWPT_DIRTY_TRACKING | HWPT_NEST_PARENT;
   if (flags & ~known) return { rule: 'mock/paging-flags' };
   if (!site.kernel.has.has('mock-page-tables')) {
     if (data.length !== 0) return { rule: 'mock/paging-data' };
@@ -66,7 +88,14 @@ function allocNested(site: Site, { data }: NestedRequest): Nested | Failure {
 }
 
 /** mock_domain_nop_attach() and mock_domain_set_dev_pasid_nop(). */
-function attach(site: Site, plan: Plan, device: DeviceView, hwpt: Hwpt, pasid: number, _replaces: boolean): RuleId | undefined {
+function attach(
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  hwpt: Hwpt,
+  pasid: number,
+  _replaces: boolean,
+): RuleId | undefined {
   if (pasid !== 0) return setPasid(site, plan, device, pasid);
   if (hwpt.kind === 'hwpt-paging' && hwpt.dirtyOps && !device.traits.dirty) return 'mock/attach-dirty';
   const viommuId = hwpt.kind === 'hwpt-nested' ? hwpt.viommuId : 0;
@@ -93,8 +122,10 @@ function setPasid(site: Site, plan: Plan, device: DeviceView, pasid: number): Ru
 /** The blocked domain takes the slot. */
 function detached(site: Site, plan: Plan, device: DeviceView, pasid: number): void {
   const base = { context: site.context.id, deviceId: device.id };
-  if (pasid === 0 && device.viommuId !== 0) plan.events.push({ type: 'VirtualIdentityTaken', ...base, viommuId: 0, virtId: 0n });
-  if (pasid === RESERVED_PASID && device.fails1024) plan.events.push({ type: 'Pasid1024Toggled', ...base, armed: false });
+  if (pasid === 0 && device.viommuId !== 0)
+    plan.events.push({ type: 'VirtualIdentityTaken', ...base, viommuId: 0, virtId: 0n });
+  if (pasid === RESERVED_PASID && device.fails1024)
+    plan.events.push({ type: 'Pasid1024Toggled', ...base, armed: false });
 }
 
 function hwInfo(_traits: DeviceTraits, type: number): HwInfo | undefined {
@@ -124,7 +155,8 @@ function initViommu(site: Site, { data }: ViommuRequest): ViommuInit | Failure {
 
 /** mock_domain_cache_invalidate_user(): entry by entry, stops at the first bad one. */
 function invalidateNested(site: Site, hwpt: Hwpt, request: InvalidationRequest): Invalidation {
-  if (request.type !== INVALIDATE_SELFTEST) return { handled: 0, events: [], failure: { rule: 'mock/invalidate-type' } };
+  if (request.type !== INVALIDATE_SELFTEST)
+    return { handled: 0, events: [], failure: { rule: 'mock/invalidate-type' } };
   const events: Event[] = [];
   for (let index = 0; index < request.entries; index++) {
     const slots = nestedEntry(site, request, index);
@@ -149,11 +181,21 @@ function slotsOf(flags: number, slot: number): readonly number[] | Failure {
 
 /** mock_viommu_cache_invalidate(): the whole array is copied first. */
 function invalidateViommu(site: Site, viommu: Viommu, request: InvalidationRequest): Invalidation {
-  const stop = (handled: number, events: readonly Event[], failure: Failure): Invalidation => ({ handled, events, failure });
+  const stop = (handled: number, events: readonly Event[], failure: Failure): Invalidation => ({
+    handled,
+    events,
+    failure,
+  });
   if (request.type !== INVALIDATE_SELFTEST) return stop(0, [], { rule: 'mock/invalidate-type' });
   const entries: Uint8Array[] = [];
   for (let index = 0; index < request.entries; index++) {
-    const bytes = readSecond(site, request.address, index * request.entryLength, request.entryLength, 'mock/invalidate-fault');
+    const bytes = readSecond(
+      site,
+      request.address,
+      index * request.entryLength,
+      request.entryLength,
+      'mock/invalidate-fault',
+    );
     if (isFailure(bytes)) return stop(0, [], bytes);
     if (bytes.subarray(12).some((byte) => byte !== 0)) return stop(0, [], { rule: 'mock/invalidate-tail' });
     entries.push(bytes.subarray(0, 12));
@@ -171,7 +213,8 @@ function invalidateViommu(site: Site, viommu: Viommu, request: InvalidationReque
 
 function deviceByVirtId(site: Site, viommuId: number, virtId: bigint): number {
   for (const object of site.context.objects) {
-    if (object?.kind === 'vdevice' && object.viommuId === viommuId && object.virtId === virtId) return object.deviceId;
+    if (object?.kind === 'vdevice' && object.viommuId === viommuId && object.virtId === virtId)
+      return object.deviceId;
   }
   return 0;
 }

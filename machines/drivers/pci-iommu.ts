@@ -31,8 +31,14 @@ function allocPaging(iommu: PciIommu, { traits, flags, data }: PagingRequest): D
   const format = iommu.formats.get(flags);
   if (data.length !== 0 || format === undefined) return { rule: 'driver/paging-flags' };
   return {
-    driver: iommu.name, instance: traits.instance, format: format.format, granule: 4096, pageSizes: iommu.pageSizes,
-    aperture: { start: 0n, last: format.apertureLast }, cacheCoherent: iommu.cacheCoherent, noIommu: false,
+    driver: iommu.name,
+    instance: traits.instance,
+    format: format.format,
+    granule: 4096,
+    pageSizes: iommu.pageSizes,
+    aperture: { start: 0n, last: format.apertureLast },
+    cacheCoherent: iommu.cacheCoherent,
+    noIommu: false,
   };
 }
 
@@ -76,8 +82,13 @@ export function vtdDriver(cap: bigint, ecap: bigint, addressWidth: number): Driv
   const last = (1n << BigInt(addressWidth)) - 1n;
   const scalable = ((ecap >> 43n) & 1n) === 1n;
   const firstStage = scalable && ((ecap >> 47n) & 1n) === 1n;
-  const plain = firstStage ? { format: 'first-stage', apertureLast: last >> 1n } : { format: 'second-stage', apertureLast: last };
-  const formats = new Map([[0, plain], [8, plain]]);
+  const plain = firstStage
+    ? { format: 'first-stage', apertureLast: last >> 1n }
+    : { format: 'second-stage', apertureLast: last };
+  const formats = new Map([
+    [0, plain],
+    [8, plain],
+  ]);
   const nested = ((ecap >> 26n) & 1n) === 1n;
   if (scalable && nested) formats.set(1, { format: 'second-stage', apertureLast: last });
   return pciIommuDriver({
@@ -123,7 +134,11 @@ export function smmuv3Driver(outputBits: number): Driver {
   const stage2 = { format: 'stage-2', apertureLast: (1n << BigInt(outputBits)) - 1n };
   return pciIommuDriver({
     name: 'arm-smmu-v3',
-    formats: new Map([[0, stage1], [8, stage1], [1, stage2]]),
+    formats: new Map([
+      [0, stage1],
+      [8, stage1],
+      [1, stage2],
+    ]),
     pageSizes: CPU_PAGE_SIZES,
     cacheCoherent: true,
     pasidFormats: ['stage-1'],
