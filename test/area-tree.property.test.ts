@@ -1,4 +1,4 @@
-/** The tree against a sorted list, over random histories; every version of a history must stay what it was. */
+/** The tree against a sorted list, over random histories of which every version must stay what it was. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
