@@ -89,6 +89,15 @@ describe('AreaTree', () => {
     expect(lowBits(treeOf([area(0n, U64_MAX)]))).toBe(0);
   });
 
+  it('forgets the alignment bits of what is removed, also where its successor takes its place', () => {
+    const [a, b, c, d] = [0n, 0x1000n, 0x2000n, 0x9000n].map((iova, n) =>
+      area(iova, iova + 0xfffn, { startByte: [0n, 0x10n, 0x20n, 0x20n][n]! }),
+    );
+    const tree = treeOf([b!, a!, d!, c!]);
+    expect(lowBits(tree)).toBe(0x30);
+    expect(lowBits(removeArea(tree, b!.iova))).toBe(0x20);
+  });
+
   it('offers the holes of a range that are long enough', () => {
     const holes = (tree: AreaTree, start: bigint, last: bigint, length: bigint) => {
       const found: bigint[][] = [];
