@@ -1,4 +1,5 @@
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { compressionOf, type Decoder, decoderFor, type Sink } from './read-compressed.ts';
 import { TraceFormatError } from './trace-format-error.ts';
@@ -12,6 +13,9 @@ const GZIP_LEAST = 18;
 /** Bytes of a file read at once: bounds what one read can inflate to. */
 const READ_SIZE = 64 * 1024;
 
+/** Who is told how many bytes of the file, as it stands on the disk, were used since it was told last. */
+export type ReadOptions = Readonly<{ onBytes?: ((count: number) => void) | undefined }>;
+
 /** How a path is called in messages. */
 export function fileName(path: string): string {
   return path === '-' ? 'stdin' : path;
@@ -19,26 +23,30 @@ export function fileName(path: string): string {
 
 /**
  * Hands the content of a file, or of standard input for `-`, to `sink` in chunks, decompressed where the content is gzip
- * (also of several members) or zstd. Memory stays bounded, whatever the size.
+ * (also of several members) or zstd. Memory stays bounded, whatever the size. Between chunks the process can do other things.
  *
  * Throws TraceFormatError: TRC010-cut-short, TRC011-bad-compression, TRC013-unreadable; and what the sink throws.
  */
-export async function readChunks(path: string, sink: Sink): Promise<void> {
-  const content = path === '-' ? undefined : readSmall(path);
-  if (content) {
+export async function readChunks(path: string, sink: Sink, options: ReadOptions = {}): Promise<void> {
+  const small = path === '-' ? undefined : readSmall(path);
+  if (small) {
+    const { content, fileSize } = small;
     for (let from = 0; from < content.length; from += MiB) {
       if (sink.write(content.subarray(from, from + MiB)) === 'stop') return;
+      await setImmediate();
     }
+    options.onBytes?.(fileSize);
     return;
   }
-  await pump(path, sink);
+  await pump(path, sink, options);
 }
 
-async function pump(path: string, sink: Sink): Promise<void> {
+async function pump(path: string, sink: Sink, options: ReadOptions): Promise<void> {
   let head = Buffer.alloc(0);
   let decoder: Decoder | undefined;
   for await (const chunk of sourceChunks(path)) {
     let bytes = chunk;
+    options.onBytes?.(chunk.length);
     if (!decoder) {
       head = Buffer.concat([head, chunk]);
       if (head.length < 4) continue;
@@ -60,16 +68,19 @@ async function* sourceChunks(path: string): AsyncGenerator<Buffer, void, undefin
 }
 
 /** The whole content of a small regular file; undefined where it has to be streamed. */
-function readSmall(path: string): Buffer | undefined {
+function readSmall(path: string): Readonly<{ content: Buffer; fileSize: number }> | undefined {
   const bytes = readSmallFile(path);
   const compression = bytes && compressionOf(bytes);
-  if (!bytes || compression === undefined) return bytes;
+  if (!bytes) return undefined;
+  const fileSize = bytes.length;
+  if (compression === undefined) return { content: bytes, fileSize };
   if (compression === 'zstd' || bytes.length < GZIP_LEAST) return undefined;
   // A gzip file ends with the size of its last member: mostly, of the whole content.
   const size = bytes.readUInt32LE(bytes.length - 4);
   if (size >= SMALL_CONTENT) return undefined;
   try {
-    return gunzipSync(bytes, { chunkSize: Math.max(size + 1, READ_SIZE), maxOutputLength: SMALL_CONTENT });
+    const chunkSize = Math.max(size + 1, READ_SIZE);
+    return { content: gunzipSync(bytes, { chunkSize, maxOutputLength: SMALL_CONTENT }), fileSize };
   } catch {
     // Too much content, or damage: the stream finds out which, and where.
     return undefined;

@@ -1,5 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { fileName, readChunks } from './read-chunks.ts';
+import { fileName, type ReadOptions, readChunks } from './read-chunks.ts';
 import type { Sink } from './read-compressed.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
@@ -17,9 +17,13 @@ const NEWLINE = 0x0a;
  *
  * Throws TraceFormatError: TRC008-line-too-long, TRC012-not-utf8, and those of readChunks().
  */
-export async function readLines(path: string, onLine: LineReceiver): Promise<void> {
+export async function readLines(
+  path: string,
+  onLine: LineReceiver,
+  options: ReadOptions = {},
+): Promise<void> {
   const splitter = lineSplitter(fileName(path), onLine);
-  await readChunks(path, splitter);
+  await readChunks(path, splitter, options);
   splitter.end();
 }
 

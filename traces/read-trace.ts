@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseLine } from './format.ts';
-import { fileName, unreadable } from './read-chunks.ts';
+import { fileName, type ReadOptions, unreadable } from './read-chunks.ts';
 import { readLines } from './read-lines.ts';
 import type { RecordedLine } from './recording.ts';
 import { TraceFormatError } from './trace-format-error.ts';
@@ -19,10 +19,14 @@ const recorderFile = /\.jsonl(\.gz|\.zst)?$/;
  * Throws TraceFormatError: those of readLines() and parseLine(), TRC003-bad-header (the first line is not `trace`),
  * TRC009-empty; and what `onLine` throws.
  */
-export async function readTrace(path: string, onLine: RecordReceiver): Promise<void> {
+export async function readTrace(
+  path: string,
+  onLine: RecordReceiver,
+  options: ReadOptions = {},
+): Promise<void> {
   const file = fileName(path);
   let begun = false;
-  await readLines(path, (text, lineNumber) => {
+  const onText = (text: string, lineNumber: number) => {
     if (text.length < 3 && text.trim() === '') return undefined;
     const at = { file, line: lineNumber };
     const line = parseLine(text, at);
@@ -32,7 +36,8 @@ export async function readTrace(path: string, onLine: RecordReceiver): Promise<v
     }
     begun = true;
     return onLine(line, lineNumber);
-  });
+  };
+  await readLines(path, onText, options);
   if (!begun) {
     throw new TraceFormatError(
       'TRC009-empty',

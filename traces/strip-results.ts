@@ -1,0 +1,93 @@
+/** A recording as somebody has it who wants a prediction: calls without what the kernel answered. */
+import {
+  IOMMU_FAULT_QUEUE_ALLOC,
+  IOMMU_TEST_CMD,
+  IOMMU_TEST_OP_CREATE_ACCESS,
+  IOMMU_VEVENTQ_ALLOC,
+} from '../events/ioctl-number.ts';
+import { fieldAt } from './decode-struct.ts';
+import type { IoctlLine, RecordedLine } from './recording.ts';
+import { commandLayouts } from './uapi/registry.ts';
+
+/** Byte offset of IOMMU_TEST_CMD's operation. */
+const OP_OFFSET = 4;
+const HEX = 2;
+const WORD = 4;
+
+const faultFd = fieldAt(commandLayouts.FaultQueueAlloc, 'outFaultFd').offset;
+const veventqFd = fieldAt(commandLayouts.VeventqAlloc, 'outVeventqFd').offset;
+const accessFd = fieldAt(commandLayouts.TestCreateAccess, 'outAccessFd').offset;
+
+/**
+ * The line without results: `ret`, `errno`, `out`, `ptrOut`, `data` of a read, `addr`, `dur`. The number of a descriptor
+ * that the call handed out is no result but chance: it stays, as `nextFd`. Lines that are no calls stay as they are.
+ */
+export function withoutResults(line: RecordedLine): RecordedLine {
+  switch (line.ev) {
+    case 'ioctl':
+      return askedIoctl(line);
+    case 'read': {
+      const { ret: _ret, errno: _errno, data: _data, dur: _dur, ...asked } = line;
+      return asked;
+    }
+    case 'write': {
+      const { ret: _ret, errno: _errno, dur: _dur, ...asked } = line;
+      return asked;
+    }
+    case 'mmap': {
+      const { addr: _addr, errno: _errno, ...asked } = line;
+      return asked;
+    }
+    default:
+      return line;
+  }
+}
+
+/** Field by field: nearly every line comes here, and copying the rest of an object is slow. */
+function askedIoctl(line: IoctlLine): IoctlLine {
+  const { ev, seq, ns, pid, tid, fd, kind, req, arg, ptr, ptrIn, file } = line;
+  const asked: { -readonly [Name in keyof IoctlLine]: IoctlLine[Name] } = {
+    ev,
+    seq,
+    ns,
+    pid,
+    tid,
+    fd,
+    kind,
+    req,
+    arg,
+    in: line.in,
+  };
+  if (ptr !== undefined) asked.ptr = ptr;
+  if (ptrIn !== undefined) asked.ptrIn = ptrIn;
+  if (file !== undefined) asked.file = file;
+  const nextFd = line.nextFd ?? descriptorOf(line);
+  if (nextFd !== undefined) asked.nextFd = nextFd;
+  return asked;
+}
+
+/** The descriptor that a successful call wrote into its struct. */
+function descriptorOf(line: IoctlLine): number | undefined {
+  if (line.ret !== 0 || line.out === undefined) return undefined;
+  const at = descriptorOffset(line);
+  return at === undefined ? undefined : wordAt(line.out, at);
+}
+
+function descriptorOffset(line: IoctlLine): number | undefined {
+  switch (Number(line.req)) {
+    case IOMMU_FAULT_QUEUE_ALLOC:
+      return faultFd;
+    case IOMMU_VEVENTQ_ALLOC:
+      return veventqFd;
+    case IOMMU_TEST_CMD:
+      return wordAt(line.in, OP_OFFSET) === IOMMU_TEST_OP_CREATE_ACCESS ? accessFd : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The little-endian 32-bit word at byte `offset`; undefined past the end. */
+function wordAt(hex: string, offset: number): number | undefined {
+  const digits = hex.slice(offset * HEX, (offset + WORD) * HEX);
+  return digits.length < WORD * HEX ? undefined : Buffer.from(digits, 'hex').readUInt32LE(0);
+}
