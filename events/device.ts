@@ -62,4 +62,6 @@ export type DeviceEvent =
       virtId: bigint;
     }>
   | Readonly<{ type: 'Pasid1024Toggled'; context: number; deviceId: number; armed: boolean }>
+  /** Entries that the recording does not hold were invalidated, or not. */
+  | Readonly<{ type: 'CachesForgotten'; context: number; viommuId: number }>
   | Readonly<{ type: 'CacheInvalidated'; context: number; deviceId: number; slots: readonly number[] }>;

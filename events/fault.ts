@@ -17,4 +17,6 @@ export type FaultEvent =
   | Readonly<{ type: 'FaultQueueClosed'; context: number; id: number }>
   | Readonly<{ type: 'FaultRaised'; context: number; id: number; record: FaultRecord }>
   | Readonly<{ type: 'FaultsRead'; context: number; id: number; cookies: readonly number[] }>
+  /** A response with cookie 0 frees an index that was never to be handed out. */
+  | Readonly<{ type: 'CookieZeroFreed'; context: number; id: number }>
   | Readonly<{ type: 'FaultAnswered'; context: number; id: number; cookie: number; code: number }>;

@@ -47,4 +47,6 @@ export type HwptEvent =
   | Readonly<{ type: 'DirtyTrackingSet'; context: number; id: number; enabled: boolean }>
   | Readonly<{ type: 'PagesDirtied'; context: number; id: number; granules: readonly number[] }>
   | Readonly<{ type: 'PagesCleaned'; context: number; id: number; granules: readonly number[] }>
+  /** Entries that the recording does not hold were invalidated, or not: the cached values are not known any more. */
+  | Readonly<{ type: 'IotlbForgotten'; context: number; id: number }>
   | Readonly<{ type: 'IotlbInvalidated'; context: number; id: number; slots: readonly number[] }>;

@@ -28,13 +28,13 @@ export type NewPages = Readonly<{
   account: 'none' | 'user' | 'mm';
   ownerPid: number;
   uid: number;
-  /** MAP_FILE of a file that keeps its context alive. */
-  selfContext: boolean;
 }>;
 
 export type IoasEvent =
   | Readonly<{ type: 'IoasAllocated'; context: number; id: number }>
   | Readonly<{ type: 'RangesAllowed'; context: number; id: number; ranges: readonly Range[] }>
+  /** A list that the recording does not hold was set, or refused: what is allowed is not known any more. */
+  | Readonly<{ type: 'AllowedForgotten'; context: number; id: number }>
   | Readonly<{
       type: 'RangeReserved';
       context: number;

@@ -77,7 +77,7 @@ export function refuseAfter(
   return { ret: -1, rule, missing: undefined, events, reply, raw: undefined, buffer };
 }
 
-/** The result depends on a fact that the recording does not hold. */
-export function undetermined(missing: string): Outcome {
-  return { ...DONE, missing };
+/** The result depends on a fact that the recording does not hold; `events` say what is not known any more. */
+export function undetermined(missing: string, events: readonly Event[] = NO_EVENTS): Outcome {
+  return { ...DONE, missing, events };
 }

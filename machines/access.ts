@@ -14,7 +14,7 @@ import { type PinnedRange, planPin, planReadWrite } from './access-pins.ts';
 import { canRead, canWrite } from './address-space.ts';
 import { syzkallerIova } from './area.ts';
 import { lowBits } from './area-tree.ts';
-import { pagesAt } from './mapping.ts';
+import { pagesAt, U64_MAX } from './mapping.ts';
 import { type Access, freeId, type Ioas, mustBe, objectOf } from './objects.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 import { currentPage, heldPage, samePage } from './user-page.ts';
@@ -127,10 +127,10 @@ function compare(
   iova: bigint,
   uptr: bigint,
 ): Failure | undefined {
-  let address = Number(uptr - (iova & 0xfffn));
+  let address = (uptr - (iova & 0xfffn)) & U64_MAX;
   for (const part of pinned.parts) {
     const source = pagesAt(context, part.pagesId);
-    for (let index = part.first; index <= part.last; index++, address += 4096) {
+    for (let index = part.first; index <= part.last; index++, address += 4096n) {
       const current = currentPage(site, address);
       if (isFailure(current)) return current;
       const held = heldPage(source, index, pinned.tally);

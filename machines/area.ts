@@ -122,14 +122,13 @@ function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
   }
   if (file === undefined && fact?.open === false) return { rule: 'ioas-map-file/descriptor' };
   if (command.length > LENGTH_MAX) return { rule: 'pages/length' };
-  const pages = newPages(site, {
+  return newPages(site, {
     ...shape,
     kind: 'file',
     ino: fact?.ino ?? 0,
     fileType: fact?.type ?? file?.kind ?? '',
     account: accountMode(site),
   });
-  return { ...pages, selfContext: file?.kind === 'iommufd' && file.contextId === site.context.id };
 }
 
 /** iommufd_ioas_copy(): the slices keep the pages objects of the source. */

@@ -1,19 +1,11 @@
 /** Deciders of dirty tracking (iopt_read_and_clear_dirty_data(), iova_bitmap.c) and the mock's way to dirty a page. */
 import type { Event } from '../events/event.ts';
 import type { HwptGetDirtyBitmap, HwptSetDirtyTracking } from '../events/hwpt-command.ts';
-import {
-  DONE,
-  done,
-  type Outcome,
-  type Patch,
-  refuse,
-  refuseAfter,
-  undetermined,
-} from '../events/outcome.ts';
+import { DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../events/outcome.ts';
 import type { TestDirty } from '../events/test-command.ts';
 import { canWrite } from './address-space.ts';
 import { type Area, areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
-import { leafAt } from './leaf.ts';
+import { type Extent, type Leaf, leafAt } from './leaf.ts';
 import { pagesAt, U64_MAX } from './mapping.ts';
 import { type HwptPaging, type Ioas, mustBe, objectOf } from './objects.ts';
 import { canRespond, failed, isFailure, type Site } from './site.ts';
@@ -59,22 +51,19 @@ export function decideHwptGetDirtyBitmap(site: Site, command: HwptGetDirtyBitmap
   return readBitmap(site, command, hwpt, ioas);
 }
 
-type Extent = { start: bigint; last: bigint };
-
 /** Walks the areas from `iova` to the first hole; each dirty leaf sets the bits of its whole extent. */
 function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, ioas: Ioas): Outcome {
   const last = command.iova + command.length - 1n;
-  const dirty: Extent[] = [];
+  const leaves: Leaf[] = [];
   const granules: number[] = [];
   let at = command.iova;
   for (
-    let area: Area | undefined = areaAt(ioas.areas, at);
+    let area = areaAt(ioas.areas, at);
     area !== undefined && area.iova <= at;
     area = nextAfter(ioas.areas, area.last)
   ) {
     const end = area.last < last ? area.last : last;
-    const missing = collect(site, hwpt, ioas, area, at, end, dirty, granules);
-    if (missing !== undefined) return undetermined(missing);
+    collect(site, hwpt, ioas, area, { start: at, last: end }, leaves, granules);
     if (end === last) break;
     at = end + 1n;
   }
@@ -82,59 +71,77 @@ function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, i
   if (!(command.flags & NO_CLEAR) && granules.length > 0) {
     events.push({ type: 'PagesCleaned', context: site.context.id, id: hwpt.id, granules });
   }
-  return done(events, undefined, bitmapPatches(site, command, dirty));
+  return done(events, undefined, bitmapPatches(site, command, leaves));
 }
 
-/** Dirty leaves of `area` within [start, last], each once, ascending; answers the fact that is missing. */
+/** Dirty leaves of `area` that may touch `range`, each once, ascending, and the dirty granules in them. */
 function collect(
   site: Site,
   hwpt: HwptPaging,
   ioas: Ioas,
   area: Area,
-  start: bigint,
-  last: bigint,
-  dirty: Extent[],
+  range: Extent,
+  leaves: Leaf[],
   granules: number[],
-): string | undefined {
+): void {
   const granule = BigInt(hwpt.domain.granule);
   let until = -1n;
   for (const number of [...hwpt.dirty].sort((one, other) => one - other)) {
     const iova = BigInt(number) * granule;
     if (iova < area.iova || iova > area.last) continue;
-    if (iova <= until) {
-      granules.push(number);
-      continue;
+    if (iova > until) {
+      const leaf = leafAt(site, hwpt, ioas, area, iova);
+      until = leaf.certain.last;
+      if (leaf.possible.last < range.start || leaf.possible.start > range.last) continue;
+      leaves.push(leaf);
     }
-    const leaf = leafAt(site, hwpt, ioas, area, iova);
-    if (leaf === undefined) return 'the physical contiguity of the mapped pages';
-    if (leaf.last < start || leaf.start > last) continue;
-    dirty.push(leaf);
-    granules.push(number);
-    until = leaf.last;
+    const reached = leaves.at(-1)?.certain;
+    if (
+      reached !== undefined &&
+      iova <= reached.last &&
+      reached.last >= range.start &&
+      reached.start <= range.last
+    )
+      granules.push(number);
   }
-  return undefined;
 }
 
 /** iova_bitmap_set(): a leaf that starts below the request is dropped; one that ends past it may set bits further on. */
-function bitmapPatches(site: Site, command: HwptGetDirtyBitmap, dirty: readonly Extent[]): Patch[] {
+function bitmapPatches(site: Site, command: HwptGetDirtyBitmap, leaves: readonly Leaf[]): Patch[] {
+  const set = new Map<number, number>();
+  const unsure = new Set<number>();
+  for (const { certain, possible } of leaves) {
+    const sure = certain.start === possible.start && certain.last === possible.last;
+    const start = possible.start < command.iova ? command.iova : possible.start;
+    if (!sure) forEachBit(site, command, { start, last: possible.last }, (at) => unsure.add(at));
+    forEachBit(site, command, certain, (at, bit) => set.set(at, (set.get(at) ?? 0) | bit));
+  }
+  const patches: Patch[] = [...set].map(([at, bits]) => ({
+    at,
+    bytes: Uint8Array.of((site.second?.[at] ?? 0) | bits),
+  }));
+  for (const at of unsure) patches.push({ at, bytes: new Uint8Array(1), unknowable: true });
+  return patches;
+}
+
+/** The bytes and bits of the bitmap that stand for an extent, as far as they are in pinned bitmap pages and writable. */
+function forEachBit(
+  site: Site,
+  command: HwptGetDirtyBitmap,
+  extent: Extent,
+  visit: (at: number, bit: number) => void,
+): void {
   const { iova, length, pageSize } = command;
   const shift = BigInt((pageSize & -pageSize).toString(2).length - 1);
-  const address = Number(command.data);
   const bytes = ((length - 1n) >> shift) / 8n + 1n;
   const offset = command.data % BITMAP_PAGE;
   const pinnedEnd = ((offset + bytes + BITMAP_PAGE - 1n) / BITMAP_PAGE) * BITMAP_PAGE - offset;
-  const patched = new Map<number, number>();
-  for (const leaf of dirty) {
-    if (leaf.start < iova) continue;
-    for (let bit = (leaf.start - iova) >> shift; bit <= (leaf.last - iova) >> shift; bit++) {
-      if (bit / 8n >= pinnedEnd) break;
-      const at = Number(bit / 8n);
-      if (!canWrite(site.space, address + at, 1)) continue;
-      patched.set(at, (patched.get(at) ?? 0) | (1 << Number(bit % 8n)));
-    }
+  if (extent.start < iova) return;
+  for (let bit = (extent.start - iova) >> shift; bit <= (extent.last - iova) >> shift; bit++) {
+    if (bit / 8n >= pinnedEnd) return;
+    const at = Number(bit / 8n);
+    if (canWrite(site.space, Number(command.data) + at, 1)) visit(at, 1 << Number(bit % 8n));
   }
-  const before = site.second;
-  return [...patched].map(([at, bits]) => ({ at, bytes: Uint8Array.of((before?.[at] ?? 0) | bits) }));
 }
 
 /** iommufd_test_dirty(): marks granules by hand; IOVAs without a translation are counted all the same. */

@@ -2,7 +2,16 @@
 
 import type { FaultRecord } from '../events/fault.ts';
 import type { FaultQueueAlloc } from '../events/fault-command.ts';
-import { answer, DONE, done, type Outcome, refuse, UNKNOWABLE, undetermined } from '../events/outcome.ts';
+import {
+  answer,
+  DONE,
+  done,
+  type Outcome,
+  refuse,
+  refuseAfter,
+  UNKNOWABLE,
+  undetermined,
+} from '../events/outcome.ts';
 import type { TestTriggerIopf } from '../events/test-command.ts';
 import { canWrite } from './address-space.ts';
 import { type Fault, freeId, type Hwpt, mustBe, objectAt, objectOf } from './objects.ts';
@@ -98,7 +107,7 @@ export function decideFaultRead(
 }
 
 function freeCookie(fault: Fault, taken: readonly number[]): number {
-  let cookie = 1;
+  let cookie = fault.cookieZero ? 0 : 1;
   while (fault.pending.has(cookie) || taken.includes(cookie)) cookie++;
   return cookie;
 }
@@ -133,8 +142,12 @@ export function decideFaultWrite(
     const code = view.getUint32(at + 4, true);
     const known = fault.pending.has(cookie) && !answered.has(cookie);
     if (code > 1 || !known) {
+      // Erasing index 0 of a response table that is in use frees what the allocator had set aside.
+      if (code <= 1 && cookie === 0 && fault.pending.size > answered.size) {
+        events.push({ type: 'CookieZeroFreed', context: site.context.id, id: fault.id } as const);
+      }
       const rule = code > 1 ? 'fault-write/code' : 'fault-write/cookie';
-      return at === 0 ? refuse(rule) : { ...done(events), ret: at };
+      return at === 0 ? refuseAfter(rule, events) : { ...done(events), ret: at };
     }
     answered.add(cookie);
     events.push({ type: 'FaultAnswered', context: site.context.id, id: fault.id, cookie, code } as const);

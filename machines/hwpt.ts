@@ -2,7 +2,7 @@
 
 import type { Event } from '../events/event.ts';
 import type { HwptAlloc, HwptInvalidate } from '../events/hwpt-command.ts';
-import { done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+import { done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { joinIoas } from './attachment.ts';
 import type { Invalidation, UserData } from './drivers/driver.ts';
@@ -181,7 +181,14 @@ export function decideHwptInvalidate(site: Site, command: HwptInvalidate): Outco
   if ('missing' in invalidation) return failed(invalidation);
   const { handled, events, failure } =
     'rule' in invalidation ? { handled: 0, events: [], failure: invalidation } : invalidation;
-  if (failure !== undefined && 'missing' in failure) return failed(failure);
+  if (failure !== undefined && 'missing' in failure) {
+    const nested = objectAt(site.context, command.hwptId)?.kind === 'hwpt-nested';
+    const context = site.context.id;
+    const forgotten: Event = nested
+      ? { type: 'IotlbForgotten', context, id: command.hwptId }
+      : { type: 'CachesForgotten', context, viommuId: command.hwptId };
+    return undetermined(failure.missing, [...events, forgotten]);
+  }
   if (!canRespond(site)) return refuseAfter('respond/fault', events);
   const reply = { entryNum: handled };
   return failure === undefined ? done(events, reply) : refuseAfter(failure.rule, events, reply);

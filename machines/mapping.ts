@@ -71,6 +71,8 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
 
 function chosen(site: Site, request: MappingRequest): bigint | Failure {
   const { ioas, length, addr } = request;
+  if (site.trusting && site.adoptedIova !== undefined) return site.adoptedIova;
+  if (!ioas.allowedKnown) return { missing: 'the ranges that ALLOW_IOVAS allowed' };
   const iova = chooseIova({
     length,
     addr,
@@ -172,6 +174,5 @@ export function newPages(
     spaceId: process.spaceId,
     ownerPid: process.pid,
     uid: process.uid,
-    selfContext: false,
   };
 }

@@ -1,6 +1,6 @@
 /** Deciders of the mock operations that make devices and move them between page tables. */
 import type { DeviceTraits } from '../events/device.ts';
-import { DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+import { DONE, done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
 import type {
   TestDevCheckCache,
   TestMdCheckIotlb,
@@ -14,7 +14,7 @@ import type {
 } from '../events/test-command.ts';
 import { type PtResult, planAttach, planDetach, planReplace } from './attachment.ts';
 import type { DeviceView } from './drivers/driver.ts';
-import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY, MOCK_PASID } from './drivers/mock.ts';
+import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY, MOCK_PASID, UNKNOWN_VALUE } from './drivers/mock.ts';
 import { type Device, freeId, mustBe, objectAt, objectOf } from './objects.ts';
 import { newPlan, type Plan } from './plan.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
@@ -140,12 +140,16 @@ function refusesCheck(
 export function decideTestMdCheckIotlb(site: Site, command: TestMdCheckIotlb): Outcome {
   const hwpt = objectOf(site.context, command.id, 'hwpt-nested');
   if (hwpt === undefined) return refuse('md-check-iotlb/exists');
-  return hwpt.iotlb[command.index] === command.iotlb ? DONE : refuse('md-check-iotlb/value');
+  const cached = hwpt.iotlb[command.index];
+  if (cached === UNKNOWN_VALUE) return undetermined('the data that the nested HWPT was allocated with');
+  return cached === command.iotlb ? DONE : refuse('md-check-iotlb/value');
 }
 
 /** IOMMU_TEST_OP_DEV_CHECK_CACHE. */
 export function decideTestDevCheckCache(site: Site, command: TestDevCheckCache): Outcome {
   const device = objectOf(site.context, command.id, 'device');
   if (device === undefined) return refuse('device/exists');
-  return device.cache[command.index] === command.cache ? DONE : refuse('dev-check-cache/value');
+  const cached = device.cache[command.index];
+  if (cached === UNKNOWN_VALUE) return undetermined('the entries of an earlier invalidation');
+  return cached === command.cache ? DONE : refuse('dev-check-cache/value');
 }

@@ -1,5 +1,5 @@
 /** Deciders of the mock operations that look at memory and reservations. */
-import { DONE, done, type Outcome, refuse } from '../events/outcome.ts';
+import { DONE, done, type Outcome, refuse, undetermined } from '../events/outcome.ts';
 import type {
   TestAddReserved,
   TestDmabufGet,
@@ -35,6 +35,7 @@ export function decideTestAddReserved(site: Site, command: TestAddReserved): Out
   const ioas = objectOf(site.context, id, 'ioas');
   if (ioas === undefined) return refuse('ioas/exists');
   if (refusesReservation(ioas, start, last)) return refuse('reserve/in-use');
+  if (!ioas.allowedKnown) return undetermined('the ranges that ALLOW_IOVAS allowed');
   return done([{ type: 'RangeReserved', context: site.context.id, id, start, last, owner: 'test' }]);
 }
 
@@ -50,7 +51,7 @@ export function decideTestMdCheckMap(site: Site, command: TestMdCheckMap): Outco
   if (hwpt === undefined) return refuse('hwpt-paging/exists');
   const ioas = mustBe(site.context, hwpt.ioasId, 'ioas');
   for (let offset = 0n; offset < length; offset += step) {
-    const current = currentPage(site, Number(uptr + offset));
+    const current = currentPage(site, uptr + offset);
     if (isFailure(current)) return failed(current);
     const mapped = translate(site.context, ioas, (iova + offset) & U64_MAX);
     if (
@@ -81,8 +82,7 @@ function translate(
 export function decideTestMdCheckRefs(site: Site, command: TestMdCheckRefs): Outcome {
   const { length, uptr, refs } = command;
   if (length % 4096n || uptr % 4096n || uptr + length > U64_MAX) return refuse('md-check-refs/alignment');
-  const end = Number(uptr + length);
-  for (let address = Number(uptr); address < end; address += PAGE) {
+  for (let address = uptr; address < uptr + length; address += BigInt(PAGE)) {
     const current = currentPage(site, address);
     if (isFailure(current)) return failed(current);
     if (!current.compound && pinsOf(site, current) !== refs) return refuse('md-check-refs/count');

@@ -24,6 +24,8 @@ export interface Ioas extends Base {
   areas: AreaTree;
   reserved: Reserved[];
   allowed: Range[];
+  /** False after a list was set that the recording does not hold. */
+  allowedKnown: boolean;
   /** Paging HWPTs in creation order; the first is the storage domain. */
   hwptIds: number[];
   accessIds: number[];
@@ -95,6 +97,8 @@ export interface Fault extends Base {
   queued: FaultRecord[];
   /** Cookie to the group that was read and not answered yet. */
   pending: Map<number, FaultRecord>;
+  /** Cookie 0 can be handed out until nothing is pending any more. */
+  cookieZero: boolean;
 }
 
 export interface Viommu extends Base {

@@ -27,8 +27,6 @@ export interface Pages {
   holds: Hold[];
   /** Pinned pages with the identity they had when they were pinned; ascending, disjoint. */
   pinned: Piece[];
-  /** MAP_FILE of the iommufd itself: a reference on its own context. */
-  readonly selfContext: boolean;
   /** dma-buf: importers were told to let go; existing mappings are gone for good. */
   detached: boolean;
 }

@@ -31,6 +31,8 @@ export interface Site {
   newFd: number;
   /** The call is known to have succeeded: memory that looks unpinnable is taken to be fine. */
   trusting: boolean;
+  /** With `trusting`: the IOVA that the kernel chose. */
+  adoptedIova: bigint | undefined;
 }
 
 export const CAP_IPC_LOCK = 14n;

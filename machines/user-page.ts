@@ -5,10 +5,15 @@ import { pinnedPage } from './pages.ts';
 import type { PinSource, Tally } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
 
+/** Number of the last page of a 64-bit address space: its end is no address any more. */
+const LAST_PAGE = (1n << 52n) - 1n;
+
 export type PageIdentity = Readonly<{ key: string; page: number; compound: boolean }>;
 
 /** The page at `address` (bytes) in the caller's memory, as a read by get_user_pages() finds it. */
-export function currentPage(site: Site, address: number): PageIdentity | Failure {
+export function currentPage(site: Site, userAddress: bigint): PageIdentity | Failure {
+  if (userAddress >> 12n >= LAST_PAGE) return { rule: 'user-page/wrap' };
+  const address = Number(userAddress);
   const space: AddressSpace | undefined = site.space;
   if (space === undefined || !space.known) return { missing: 'the address space of the calling process' };
   const vma = address >= 0 && address < space.top ? vmaAt(space, address) : undefined;

@@ -1,6 +1,7 @@
 /** What events leave behind in devices, groups and (group, PASID) slots. */
 import type { DeviceEvent } from '../events/device.ts';
 import { unreachable } from '../events/unreachable.ts';
+import { UNKNOWN_VALUE } from '../machines/drivers/mock.ts';
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
 import { type Device, type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
@@ -167,6 +168,12 @@ export function reduceDevice(world: World, event: DeviceEvent): void {
     }
     case 'Pasid1024Toggled':
       mustBe(context, event.deviceId, 'device').fails1024 = event.armed;
+      return;
+    case 'CachesForgotten':
+      for (const object of context.objects) {
+        if (object?.kind !== 'vdevice' || object.viommuId !== event.viommuId) continue;
+        mustBe(context, object.deviceId, 'device').cache.fill(UNKNOWN_VALUE);
+      }
       return;
     case 'CacheInvalidated': {
       const { cache } = mustBe(context, event.deviceId, 'device');

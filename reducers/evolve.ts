@@ -1,7 +1,6 @@
 /** The one fold: an event into the world, in place or through Immer. */
 import { enableMapSet, produce } from 'immer';
-import type { Event } from '../events/event.ts';
-import { unreachable } from '../events/unreachable.ts';
+import type { Event, EventOf, EventType } from '../events/event.ts';
 import type { World } from '../machines/world.ts';
 import { reduceAccess } from './access.ts';
 import { reduceDevice } from './device.ts';
@@ -14,86 +13,82 @@ import { destroyObject, reduceViommu } from './viommu.ts';
 
 enableMapSet();
 
+const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) => void } = {
+  IoasAllocated: reduceIoas,
+  RangesAllowed: reduceIoas,
+  AllowedForgotten: reduceIoas,
+  RangeReserved: reduceIoas,
+  ReservationsDropped: reduceIoas,
+  AreasMapped: reduceIoas,
+  AreaUnmapped: reduceIoas,
+  AreaSplit: reduceIoas,
+  LargePagesSet: reduceIoas,
+  AccountModeSet: reduceIoas,
+  CompatIoasSet: reduceIoas,
+  ProcessChanged: reduceIoas,
+  AccessCreated: reduceAccess,
+  AccessMoved: reduceAccess,
+  AccessDetached: reduceAccess,
+  AccessPinned: reduceAccess,
+  AccessItemSkipped: reduceAccess,
+  AccessUnpinned: reduceAccess,
+  AccessDestroyed: reduceAccess,
+  DeviceBound: reduceDevice,
+  DeviceUnbound: reduceDevice,
+  SelftestCreated: reduceDevice,
+  SelftestDestroyed: reduceDevice,
+  DeviceAttached: reduceDevice,
+  HwptReplaced: reduceDevice,
+  DeviceDetached: reduceDevice,
+  VfioAttachmentNoted: reduceDevice,
+  VirtualIdentityTaken: reduceDevice,
+  Pasid1024Toggled: reduceDevice,
+  CacheInvalidated: reduceDevice,
+  CachesForgotten: reduceDevice,
+  HwptPagingAllocated: reduceHwpt,
+  HwptNestedAllocated: reduceHwpt,
+  HwptDestroyed: reduceHwpt,
+  DirtyTrackingSet: reduceHwpt,
+  PagesDirtied: reduceHwpt,
+  PagesCleaned: reduceHwpt,
+  IotlbInvalidated: reduceHwpt,
+  IotlbForgotten: reduceHwpt,
+  FaultQueueAllocated: reduceFault,
+  FaultQueueClosed: reduceFault,
+  FaultRaised: reduceFault,
+  FaultsRead: reduceFault,
+  FaultAnswered: reduceFault,
+  CookieZeroFreed: reduceFault,
+  ViommuAllocated: reduceViommu,
+  VdeviceAllocated: reduceViommu,
+  VdeviceBuried: reduceViommu,
+  VeventqAllocated: reduceViommu,
+  VeventqClosed: reduceViommu,
+  VeventReported: reduceViommu,
+  VeventsRead: reduceViommu,
+  HwQueueAllocated: reduceViommu,
+  CredentialsSeen: reduceMemory,
+  MappingsSeen: reduceMemory,
+  ProcessForked: reduceMemory,
+  ProcessExited: reduceMemory,
+  FileSized: reduceMemory,
+  FileTruncated: reduceMemory,
+  ContextOpened: reduceFile,
+  VfioDeviceOpened: reduceFile,
+  DescriptorIssued: reduceFile,
+  DescriptorDuplicated: reduceFile,
+  DescriptorClosed: reduceFile,
+  FileReleased: reduceFile,
+  DmabufRevoked: reduceFile,
+  WindowMapped: reduceFile,
+  InvariantBroken: reduceFile,
+  ObjectDestroyed: (world, event) => destroyObject(world, event.context, event.id),
+};
+
 /** The recipe: applies `event` to a world that it may change. Streaming replay calls it on the world itself. */
 export function applyEvent(world: World, event: Event): void {
-  switch (event.type) {
-    case 'IoasAllocated':
-    case 'RangesAllowed':
-    case 'RangeReserved':
-    case 'ReservationsDropped':
-    case 'AreasMapped':
-    case 'AreaUnmapped':
-    case 'AreaSplit':
-    case 'LargePagesSet':
-    case 'AccountModeSet':
-    case 'CompatIoasSet':
-    case 'ProcessChanged':
-      return reduceIoas(world, event);
-    case 'AccessCreated':
-    case 'AccessMoved':
-    case 'AccessDetached':
-    case 'AccessPinned':
-    case 'AccessItemSkipped':
-    case 'AccessUnpinned':
-    case 'AccessDestroyed':
-      return reduceAccess(world, event);
-    case 'DeviceBound':
-    case 'DeviceUnbound':
-    case 'SelftestCreated':
-    case 'SelftestDestroyed':
-    case 'DeviceAttached':
-    case 'HwptReplaced':
-    case 'DeviceDetached':
-    case 'VfioAttachmentNoted':
-    case 'VirtualIdentityTaken':
-    case 'Pasid1024Toggled':
-    case 'CacheInvalidated':
-      return reduceDevice(world, event);
-    case 'HwptPagingAllocated':
-    case 'HwptNestedAllocated':
-    case 'HwptDestroyed':
-    case 'DirtyTrackingSet':
-    case 'PagesDirtied':
-    case 'PagesCleaned':
-    case 'IotlbInvalidated':
-      return reduceHwpt(world, event);
-    case 'FaultQueueAllocated':
-    case 'FaultQueueClosed':
-    case 'FaultRaised':
-    case 'FaultsRead':
-    case 'FaultAnswered':
-      return reduceFault(world, event);
-    case 'ViommuAllocated':
-    case 'VdeviceAllocated':
-    case 'VdeviceBuried':
-    case 'VeventqAllocated':
-    case 'VeventqClosed':
-    case 'VeventReported':
-    case 'VeventsRead':
-    case 'HwQueueAllocated':
-      return reduceViommu(world, event);
-    case 'CredentialsSeen':
-    case 'MappingsSeen':
-    case 'ProcessForked':
-    case 'ProcessExited':
-    case 'FileSized':
-    case 'FileTruncated':
-      return reduceMemory(world, event);
-    case 'ContextOpened':
-    case 'VfioDeviceOpened':
-    case 'DescriptorIssued':
-    case 'DescriptorDuplicated':
-    case 'DescriptorClosed':
-    case 'FileReleased':
-    case 'DmabufRevoked':
-    case 'WindowMapped':
-    case 'InvariantBroken':
-      return reduceFile(world, event);
-    case 'ObjectDestroyed':
-      return destroyObject(world, event.context, event.id);
-    default:
-      unreachable(event);
-  }
+  const reduce = reducers[event.type] as (world: World, event: Event) => void;
+  reduce(world, event);
 }
 
 /** Immutable snapshots: the world after `event`; the one before stays as it was. */

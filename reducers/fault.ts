@@ -1,7 +1,7 @@
 /** What events leave behind in fault queues. */
 import type { FaultEvent, FaultRecord } from '../events/fault.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { mustBe } from '../machines/objects.ts';
+import { type Fault, mustBe } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
 import { contextOf, initialPhase, publish, step, use } from './objects.ts';
 
@@ -13,6 +13,12 @@ export function answerFaults(context: Context, faultId: number, groupKey: string
     record.groupKey === groupKey && record.slotPasid === slotPasid;
   fault.queued = fault.queued.filter((record) => !belongs(record));
   for (const [cookie, record] of fault.pending) if (belongs(record)) fault.pending.delete(cookie);
+  settle(fault);
+}
+
+/** An empty response table starts over with cookie 1. */
+function settle(fault: Fault): void {
+  if (fault.pending.size === 0) fault.cookieZero = false;
 }
 
 export function reduceFault(world: World, event: FaultEvent): void {
@@ -26,6 +32,7 @@ export function reduceFault(world: World, event: FaultEvent): void {
         phase: initialPhase('fault'),
         queued: [],
         pending: new Map(),
+        cookieZero: false,
       });
       return;
     case 'FaultQueueClosed':
@@ -42,8 +49,14 @@ export function reduceFault(world: World, event: FaultEvent): void {
         fault.pending.set(cookie, read[index] as FaultRecord);
       return;
     }
-    case 'FaultAnswered':
-      mustBe(context, event.id, 'fault').pending.delete(event.cookie);
+    case 'FaultAnswered': {
+      const fault = mustBe(context, event.id, 'fault');
+      fault.pending.delete(event.cookie);
+      settle(fault);
+      return;
+    }
+    case 'CookieZeroFreed':
+      mustBe(context, event.id, 'fault').cookieZero = true;
       return;
     default:
       unreachable(event);

@@ -1,6 +1,7 @@
 /** What events leave behind in hardware page tables. */
 import type { HwptEvent } from '../events/hwpt.ts';
 import { unreachable } from '../events/unreachable.ts';
+import { UNKNOWN_VALUE } from '../machines/drivers/mock.ts';
 import { U64_MAX } from '../machines/mapping.ts';
 import { type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
@@ -96,6 +97,9 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
       for (const granule of event.granules) dirty.delete(granule);
       return;
     }
+    case 'IotlbForgotten':
+      mustBe(context, event.id, 'hwpt-nested').iotlb.fill(UNKNOWN_VALUE);
+      return;
     case 'IotlbInvalidated': {
       const { iotlb } = mustBe(context, event.id, 'hwpt-nested');
       for (const slot of event.slots) iotlb[slot] = 0;

@@ -59,14 +59,21 @@ export function reduceIoas(world: World, event: IoasEvent): void {
         areas: EMPTY_AREAS,
         reserved: [],
         allowed: [],
+        allowedKnown: true,
         hwptIds: [],
         accessIds: [],
         largePages: true,
         align: 1,
       });
       return;
-    case 'RangesAllowed':
-      mustBe(context, event.id, 'ioas').allowed = [...event.ranges];
+    case 'RangesAllowed': {
+      const ioas = mustBe(context, event.id, 'ioas');
+      ioas.allowed = [...event.ranges];
+      ioas.allowedKnown = true;
+      return;
+    }
+    case 'AllowedForgotten':
+      mustBe(context, event.id, 'ioas').allowedKnown = false;
       return;
     case 'RangeReserved':
       mustBe(context, event.id, 'ioas').reserved.push({

@@ -6,9 +6,7 @@ import { accountOf } from '../machines/pinning.ts';
 import type { Context, World } from '../machines/world.ts';
 
 export function addPages(world: World, context: Context, made: NewPages): void {
-  const { selfContext, ...facts } = made;
-  context.pages.set(made.id, { ...facts, areas: 0, holds: [], pinned: [], detached: false, selfContext });
-  if (selfContext) context.refs++;
+  context.pages.set(made.id, { ...made, areas: 0, holds: [], pinned: [], detached: false });
   world.nextPagesId = made.id + 1;
 }
 
@@ -77,7 +75,6 @@ export function dropArea(context: Context, pages: Pages): void {
   pages.areas--;
   if (pages.areas > 0 || pages.holds.length > 0) return;
   context.pages.delete(pages.id);
-  if (pages.selfContext) context.refs--;
 }
 
 /** CHANGE_PROCESS: the charges move to the new owner. */

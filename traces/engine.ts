@@ -17,7 +17,7 @@ import { type Comparison, compareIoctl, compareMmap, compareRead, compareWrite }
 import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
 import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
 import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
-import { newDescriptor } from './new-descriptor.ts';
+import { newDescriptor, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
 import { StructBuffer } from './struct-buffer.ts';
@@ -101,6 +101,7 @@ export class ReplayEngine {
       descriptor: undefined,
       newFd: -1,
       trusting: false,
+      adoptedIova: undefined,
     };
   }
 
@@ -137,13 +138,22 @@ export class ReplayEngine {
       case 'ftruncate':
         if (line.ret !== undefined && line.ret < 0) return undefined;
         return this.apply([{ type: 'FileTruncated', ino: line.ino, size: BigInt(line.size) }]);
-      case 'trace':
       case 'program':
+        return this.endPrograms();
+      case 'trace':
       case 'poll':
         return undefined;
       default:
         return unreachable(line);
     }
+  }
+
+  /** A new random program begins where the one before has closed all it had, event queues included. */
+  private endPrograms(): undefined {
+    for (const pid of this.world.processes.keys()) {
+      for (const fd of openDescriptors(this.world, pid)) this.apply(closed(this.site, this.world, pid, fd));
+    }
+    return undefined;
   }
 
   private apply(events: readonly Event[]): undefined {
@@ -197,13 +207,14 @@ export class ReplayEngine {
     const { entry, command, refusal } = this.dispatch(file, number, line);
     const name = entry?.name ?? ioctlName(file.kind, number);
     site.newFd = newDescriptor(entry, line, site.process);
+    site.adoptedIova = recordedIova(entry, line);
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     const limit = entry === undefined ? 0 : site.structLength;
     const out = structAfter(outcome, entry?.layout, this.struct, limit);
     const ptrOut = secondAfter(outcome, site.second);
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
-    const settled = this.settle(line.ret, outcome, difference, () =>
+    const settled = this.settle(line.ret, outcome, () =>
       command === undefined ? outcome : decide(site, command),
     );
     return this.result(line, name, { outcome, out, ptrOut, difference }, settled);
@@ -251,7 +262,7 @@ export class ReplayEngine {
         : line.ev === 'read'
           ? compareRead(line, outcome)
           : compareWrite(line, outcome);
-    const settled = this.settle(line.ret, outcome, difference, () => outcome);
+    const settled = this.settle(line.ret, outcome, () => outcome);
     return this.result(
       line,
       name,
@@ -296,7 +307,7 @@ export class ReplayEngine {
     });
     const difference = compareMmap(line, outcome);
     const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
-    const settled = this.settle(ret, outcome, difference, () => outcome);
+    const settled = this.settle(ret, outcome, () => outcome);
     return this.result(line, 'mmap', { outcome, out: undefined, ptrOut: undefined, difference }, settled);
   }
 
@@ -304,21 +315,15 @@ export class ReplayEngine {
    * Lets the world follow. What the kernel did differently is adopted where it can: a call that failed there leaves only what
    * failing leaves; one that succeeded there is decided again with every unknown fact taken as given.
    */
-  private settle(
-    ret: number | undefined,
-    outcome: Outcome,
-    difference: Comparison | undefined,
-    again: () => Outcome,
-  ): string | undefined {
+  private settle(ret: number | undefined, outcome: Outcome, again: () => Outcome): string | undefined {
     let followed = outcome;
-    if (ret !== undefined && (difference !== undefined || outcome.missing !== undefined)) {
-      const failed = ret < 0;
-      if (failed && outcome.ret >= 0 && outcome.rule === undefined) followed = DONE;
-      if (!failed && (outcome.rule !== undefined || outcome.missing !== undefined)) {
-        this.site.trusting = true;
-        followed = again();
-      }
+    if (ret !== undefined && ret >= 0 && (outcome.rule !== undefined || outcome.missing !== undefined)) {
+      this.site.trusting = true;
+      const trusted = again();
+      if (trusted.missing === undefined) followed = trusted;
     }
+    if (ret !== undefined && ret < 0 && outcome.rule === undefined && outcome.missing === undefined)
+      followed = DONE;
     const broken = followed.events.find((event) => event.type === 'InvariantBroken');
     this.apply(followed.events);
     return broken?.type === 'InvariantBroken' ? broken.invariant : undefined;

@@ -26,15 +26,8 @@ const nameByNumber = (prefix: RegExp): Map<number, string> => {
 const nativeNames = nameByNumber(/^IOMMU_(?!TEST_OP)/);
 const testNames = nameByNumber(/^IOMMU_TEST_OP_/);
 const deviceNames = nameByNumber(/^VFIO_DEVICE_/);
-const containerNames = new Map(
-  [
-    'VFIO_GET_API_VERSION',
-    'VFIO_CHECK_EXTENSION',
-    'VFIO_SET_IOMMU',
-    'VFIO_IOMMU_GET_INFO',
-    'VFIO_IOMMU_MAP_DMA',
-    'VFIO_IOMMU_UNMAP_DMA',
-  ].map((name) => [numbers[name as keyof typeof numbers] as number, name]),
+const containerNames = nameByNumber(
+  /^VFIO_(GET_API_VERSION|CHECK_EXTENSION|SET_IOMMU|IOMMU_(GET_INFO|MAP_DMA|UNMAP_DMA))$/,
 );
 
 /** `IOMMU_IOAS_MAP` is `IoasMap`. */

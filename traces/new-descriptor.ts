@@ -1,4 +1,4 @@
-/** Which number a new descriptor has: outside the model, so it is taken from the recording before the call is decided. */
+/** What is taken from a recording and not predicted: the number of a new descriptor; after a miss, the IOVA chosen. */
 import type { CommandType } from '../events/command.ts';
 import type { Process } from '../machines/world.ts';
 import { fieldAt } from './decode-struct.ts';
@@ -13,6 +13,8 @@ const FIELD: Partial<Record<CommandType, string>> = {
   TestDmabufGet: '',
 };
 
+const IOVA_FIELD: Partial<Record<CommandType, string>> = { IoasMap: 'iova', IoasMapFile: 'iova', IoasCopy: 'dstIova' };
+
 /** `nextFd` of the line, or what the kernel wrote, or the lowest number that nothing known uses. -1 where none is handed out. */
 export function newDescriptor(entry: IoctlEntry | undefined, line: IoctlLine, process: Process): number {
   const field = entry === undefined ? undefined : FIELD[entry.type];
@@ -25,4 +27,12 @@ export function newDescriptor(entry: IoctlEntry | undefined, line: IoctlLine, pr
   let fd = 0;
   while (process.fds.has(fd) || process.foreign.has(fd)) fd++;
   return fd;
+}
+
+/** The IOVA that the kernel wrote back; used only when the model could not tell and follows the kernel. */
+export function recordedIova(entry: IoctlEntry | undefined, line: IoctlLine): bigint | undefined {
+  const field = entry === undefined ? undefined : IOVA_FIELD[entry.type];
+  if (field === undefined || entry === undefined || line.ret !== 0) return undefined;
+  const { offset } = fieldAt(entry.layout, field);
+  return Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 16), 'hex').readBigUInt64LE(0);
 }

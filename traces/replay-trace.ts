@@ -120,7 +120,11 @@ export async function replayTrace(
     } catch (cause) {
       throw new ModelDefect({ file, line: lineNumber }, line.seq, cause);
     }
-    return result === undefined ? undefined : receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
+    return result === undefined
+      ? undefined
+      : receiver.onCall(result, session) === 'stop'
+        ? 'stop'
+        : undefined;
   };
   await readTrace(path, onLine, options);
 }

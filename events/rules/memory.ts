@@ -17,6 +17,7 @@ export const memoryRules = {
   'pin/file-kind': rule('EINVAL', 'memfd_pin_folios', 'the file is neither shared memory nor hugetlbfs'),
   'pin/file-size': rule('EINVAL', 'memfd_pin_folios', 'the pages end beyond the file'),
   'user-page/fault': rule('EFAULT', 'get_user_pages_fast', 'the page at the user address cannot be read'),
+  'user-page/wrap': rule('EOVERFLOW', 'gup_fast', 'the page ends at the end of the address space'),
   'access/descriptor': rule(
     'EBADFD',
     'iommufd_access_get',

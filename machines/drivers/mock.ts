@@ -32,6 +32,8 @@ const HW_INFO_SELFTEST = 0xfeed_beef;
 const HW_INFO_REGISTER = 0xdead_beef;
 const RESERVED_PASID = 1024;
 const SLOTS = 4;
+/** Contents that the recording does not hold: the result does not depend on them, later checks do. */
+export const UNKNOWN_VALUE = -1;
 const WINDOW_LENGTH = 0x2000n;
 
 /** Mock device flags. */
@@ -73,7 +75,7 @@ function allocPaging(site: Site, { traits, flags, data }: PagingRequest): Domain
   if (data.type !== HWPT_DATA_SELFTEST) return { rule: 'mock/paging-data' };
   if (data.length < 4 || data.length > 8) return { rule: 'mock/data-length' };
   const bytes = readSecond(site, data.address, 0, data.length, 'mock/data-fault');
-  if (isFailure(bytes)) return bytes;
+  if (isFailure(bytes)) return 'missing' in bytes && site.trusting ? DEFAULT_DOMAIN : bytes;
   const kind = word(bytes, 1);
   if (kind > 1) return { rule: 'mock/page-table-type' };
   return kind === 1 ? HUGE_DOMAIN : DEFAULT_DOMAIN;
@@ -84,7 +86,8 @@ function allocNested(site: Site, { data }: NestedRequest): Nested | Failure {
   const most = site.kernel.has.has('mock-page-tables') ? 8 : 4;
   if (data.length < 4 || data.length > most) return { rule: 'mock/data-length' };
   const bytes = readSecond(site, data.address, 0, data.length, 'mock/data-fault');
-  return isFailure(bytes) ? bytes : { iotlb: word(bytes, 0), data: '' };
+  if (!isFailure(bytes)) return { iotlb: word(bytes, 0), data: '' };
+  return 'missing' in bytes ? { iotlb: UNKNOWN_VALUE, data: '' } : bytes;
 }
 
 /** mock_domain_nop_attach() and mock_domain_set_dev_pasid_nop(). */
@@ -140,8 +143,9 @@ function initViommu(site: Site, { data }: ViommuRequest): ViommuInit | Failure {
   if (data.length === 0) return { windowLength: 0n, reply: undefined };
   if (data.length < 8 || data.length > 24) return { rule: 'mock/viommu-data-length' };
   const bytes = readSecond(site, data.address, 0, data.length, 'mock/data-fault');
-  if (isFailure(bytes)) return bytes;
+  if (isFailure(bytes) && 'rule' in bytes) return bytes;
   if (!canWrite(site.space, data.address, data.length)) return { rule: 'mock/data-fault' };
+  if (isFailure(bytes)) return { windowLength: WINDOW_LENGTH, reply: undefined };
   const reply = (offset: bigint): Uint8Array => {
     const view = new DataView(new ArrayBuffer(24));
     view.setUint32(0, word(bytes, 0), true);

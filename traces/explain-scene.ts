@@ -1,0 +1,134 @@
+/** The situation in which one call was made, and how its parts are called in an explanation. */
+import type { AddressSpace } from '../machines/address-space.ts';
+import { type IommuObject, objectAt } from '../machines/objects.ts';
+import type { Context, OpenFile, Process, World } from '../machines/world.ts';
+import type { DecodedCall } from './decoded-call.ts';
+import type { CallLine, CallResult } from './engine.ts';
+import { type History, livesOf, type Step, seqOf } from './provenance.ts';
+
+export type Scene = Readonly<{
+  history: History;
+  /** Steps before the call. */
+  steps: readonly Step[];
+  /** The call itself. */
+  step: Step;
+  line: CallLine;
+  call: DecodedCall;
+  result: CallResult;
+  /** The world just before the call. */
+  before: World;
+  context: Context | undefined;
+  file: OpenFile | undefined;
+  process: Process | undefined;
+  space: AddressSpace | undefined;
+}>;
+
+/** Why a call was answered as it was: sentences, and the earlier lines that they speak of. */
+export type Cause = Readonly<{ text: readonly string[]; steps: readonly Step[] }>;
+
+const KIND_WORDS: Readonly<Record<IommuObject['kind'], string>> = {
+  ioas: 'IOAS',
+  'hwpt-paging': 'HWPT',
+  'hwpt-nested': 'nested HWPT',
+  device: 'device',
+  access: 'hidden access',
+  fault: 'fault queue',
+  viommu: 'vIOMMU',
+  vdevice: 'vDEVICE',
+  veventq: 'vEVENTQ',
+  'hw-queue': 'HW queue',
+  selftest: 'mock handle',
+  tombstone: 'tombstone',
+};
+
+export function kindWord(kind: IommuObject['kind']): string {
+  return KIND_WORDS[kind];
+}
+
+/** `IOAS 3`, `hidden access 4`. */
+export function nameOf(object: Readonly<{ kind: IommuObject['kind']; id: number }>): string {
+  return `${KIND_WORDS[object.kind]} ${object.id}`;
+}
+
+/** `an IOAS`, `a device`. */
+export function withArticle(word: string): string {
+  return `${/^(IOAS|HWPT|HW queue|[aeiou])/.test(word) ? 'an' : 'a'} ${word}`;
+}
+
+/** `call 41`, or `line 41` for a close, an exit and other facts. */
+export function stepText(step: Step): string {
+  const word = step.result === undefined ? step.line.ev : 'call';
+  return `${word} ${seqOf(step.line)}`;
+}
+
+/** The step that made the object now at `id`. */
+export function makerOf(scene: Scene, id: number): Step | undefined {
+  if (scene.context === undefined) return undefined;
+  return livesOf(scene.steps, scene.context.id, id).findLast(
+    (life) => life.ended === undefined || life.buried,
+  )?.made;
+}
+
+/** The object at `id` just before the call. */
+export function objectBefore(scene: Scene, id: number): IommuObject | undefined {
+  return scene.context === undefined ? undefined : objectAt(scene.context, id);
+}
+
+/** ` (made by call 41)`, or nothing where the recording does not tell. */
+export function madeText(step: Step | undefined): string {
+  return step === undefined ? '' : ` (made by ${stepText(step)})`;
+}
+
+/** Steps without repetition, in the order of the recording. */
+export function distinctSteps(steps: readonly (Step | undefined)[]): Step[] {
+  const found = new Set(steps.filter((step) => step !== undefined));
+  return [...found].sort((one, other) => seqOf(one.line) - seqOf(other.line));
+}
+
+/** A field of the command as a number; undefined where the command has none. */
+export function numberField(call: DecodedCall, name: string): number | undefined {
+  const value = call.fields[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
+export function bigField(call: DecodedCall, name: string): bigint | undefined {
+  const value = call.fields[name];
+  return typeof value === 'bigint' ? value : undefined;
+}
+
+/** Fields that name an object of the context, in the order in which kernels look them up. */
+const ID_FIELDS = [
+  'viommuId',
+  'devId',
+  'ptId',
+  'hwptId',
+  'ioasId',
+  'srcIoasId',
+  'dstIoasId',
+  'faultId',
+  'objectId',
+];
+
+/** Mock operations whose `id` is a descriptor or means nothing. */
+const ID_IS_NO_OBJECT = new Set([
+  'TestDestroyAccessPages',
+  'TestAccessPages',
+  'TestAccessRw',
+  'TestAccessReplaceIoas',
+  'TestMdCheckRefs',
+  'TestSetTempMemoryLimit',
+  'TestTriggerIopf',
+  'TestTriggerVevent',
+  'TestDmabufGet',
+  'TestDmabufRevoke',
+]);
+
+/** Names of the fields of this command that hold object ids. */
+export function idFieldsOf(call: DecodedCall): string[] {
+  const names = ID_FIELDS.filter((name) => name in call.fields);
+  if ('id' in call.fields && !ID_IS_NO_OBJECT.has(call.type ?? '')) names.unshift('id');
+  if (call.type === 'HwptAlloc' && (Number(call.fields['flags']) & 4) === 0)
+    return names.filter((name) => name !== 'faultId');
+  if (call.type === 'Option' && call.fields['optionId'] === 0) return [];
+  return names;
+}

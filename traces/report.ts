@@ -1,0 +1,117 @@
+/** What the calls of one trace add up to, and the JSON object that `ioasis replay --json` prints. */
+import type { CallResult } from './engine.ts';
+import { namedObjects } from './named-objects.ts';
+import type { ModelDefect, Session } from './replay-trace.ts';
+import { type Counts, emptyReport, noCounts, type ReportData, type Undetermined } from './report-data.ts';
+import type { TraceFormatError } from './trace-format-error.ts';
+
+/** Entries of each list of a report, where not all are asked for. */
+export const LISTED = 1000;
+
+/** `4096` and `0x7f00` are left out of the reasons that are counted together. */
+const numbers = /0x[0-9a-f]+|\d+/gi;
+
+/** Adds up one trace. Lists keep at most `limit` entries, so memory does not grow with the trace. */
+export class TraceReport {
+  readonly data: ReportData = emptyReport();
+  private readonly trace: string;
+  private readonly limit: number;
+  private session: Session | undefined;
+
+  constructor(trace: string, limit: number) {
+    this.trace = trace;
+    this.limit = limit;
+  }
+
+  begin(session: Session): void {
+    const { kernels, iommus } = this.data;
+    this.session = session;
+    this.data.traces++;
+    if (!kernels.includes(session.kernel.release)) kernels.push(session.kernel.release);
+    if (!iommus.includes(session.platform.driver.name)) iommus.push(session.platform.driver.name);
+  }
+
+  add(result: CallResult): void {
+    const { totals, commands } = this.data;
+    commands[result.command] ??= noCounts();
+    count(totals, result);
+    count(commands[result.command] as Counts, result);
+    if (result.verdict === 'diverging') this.addDivergence(result);
+    if (result.verdict === 'undetermined') this.addUndetermined(result);
+    if (result.broken !== undefined) this.addBroken(result, result.broken);
+  }
+
+  /** The model itself broke: the rest of the trace is not checked. */
+  addDefect(defect: ModelDefect): void {
+    this.data.defects.push({ trace: this.trace, seq: defect.seq, detail: defect.message });
+  }
+
+  /** The rest of the trace cannot be read. */
+  addDamage(error: TraceFormatError): void {
+    this.data.damaged.push({ trace: this.trace, detail: error.message });
+  }
+
+  private addDivergence(result: CallResult): void {
+    const { line, difference, outcome, command } = result;
+    const { divergences } = this.data;
+    if (difference === undefined || divergences.length >= this.limit) return;
+    const context = this.session?.engine.world.contexts.get(result.context);
+    divergences.push({
+      trace: this.trace,
+      seq: line.seq,
+      pid: line.pid,
+      command,
+      field: difference.field,
+      recorded: difference.recorded,
+      predicted: difference.predicted,
+      rule: outcome.rule ?? null,
+      objects: line.ev === 'ioctl' ? namedObjects(line, context) : [],
+      events: outcome.events.map(({ type }) => type),
+    });
+  }
+
+  private addUndetermined({ line, outcome, command }: CallResult): void {
+    const { undetermined, reasons } = this.data;
+    const missing = outcome.missing ?? 'a fact that the model did not name';
+    const entry: Undetermined = { trace: this.trace, seq: line.seq, pid: line.pid, command, missing };
+    const reason = missing.replace(numbers, 'N');
+    reasons[reason] ??= { count: 0, first: entry };
+    reasons[reason].count++;
+    if (undetermined.length < this.limit) undetermined.push(entry);
+  }
+
+  private addBroken({ line, command, context }: CallResult, invariant: string): void {
+    const detail = `${command} of process ${line.pid}; nothing after it is checked in context ${context}`;
+    const { invariants } = this.data;
+    if (invariants.length < this.limit)
+      invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
+  }
+}
+
+function count(counts: Counts, { verdict }: CallResult): void {
+  counts.calls++;
+  counts[verdict === 'predicted' ? 'unrecorded' : verdict]++;
+}
+
+/** Whether the kernel and the model were of one mind, and the model with itself. */
+export function isClean({ totals, invariants, defects }: ReportData): boolean {
+  return totals.diverging === 0 && invariants.length === 0 && defects.length === 0;
+}
+
+/** The object of `ioasis replay --json`, without how long it took. The order of keys and entries is fixed. */
+export function reportJson(data: ReportData): Record<string, unknown> {
+  const { totals, divergences, undetermined, invariants, defects, damaged } = data;
+  const commands = Object.keys(data.commands).sort();
+  return {
+    schema: 'ioasis.replay/1',
+    kernel: data.kernels.join(', '),
+    iommu: data.iommus.join(', '),
+    totals: { traces: data.traces, ...totals },
+    commands: Object.fromEntries(commands.map((command) => [command, data.commands[command]])),
+    divergences,
+    undetermined,
+    invariants,
+    defects,
+    damaged,
+  };
+}
