@@ -1,0 +1,36 @@
+/** How a run ends: the exit statuses, and the one line on stderr that says what was wrong. */
+import { CommanderError } from 'commander';
+import { ModelDefect } from '../traces/replay-trace.ts';
+import { TraceFormatError } from '../traces/trace-format-error.ts';
+
+/** `found`: a divergence, or a violated property or invariant. */
+export const EXIT = { ok: 0, found: 1, usage: 2, interrupted: 130 } as const;
+
+/** The command line asks for something that cannot be: `expected …, found …`. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** One line on stderr, whatever the message holds. */
+export function complain(message: string): void {
+  process.stderr.write(`ioasis: ${message.trim().replace(/\s*[\r\n]+\s*/g, ' ')}\n`);
+}
+
+/** Says what went wrong, in one line, and answers the exit status that belongs to it. */
+export function fail(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok;
+    const noVerb = error.code === 'commander.help';
+    complain(
+      noVerb ? 'expected a verb, found none; see ioasis --help' : error.message.replace(/^error: /, ''),
+    );
+    return EXIT.usage;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof TraceFormatError || error instanceof UsageError) {
+    complain(message);
+    return EXIT.usage;
+  }
+  complain(error instanceof ModelDefect ? message : `internal error: ${message}`);
+  return EXIT.found;
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/** The command line: `ioasis VERB …`. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { fail } from './errors.ts';
+import { registerPredict } from './predict.ts';
+import { registerReplay } from './replay.ts';
+import { endQuietlyWithReader } from './terminal.ts';
+
+function version(): string {
+  const manifest: { version?: unknown } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return String(manifest.version);
+}
+
+function createProgram(): Command {
+  const program = new Command('ioasis')
+    .description(
+      'An executable model of the Linux iommufd uAPI: replays recorded calls and predicts every result.',
+    )
+    .version(version())
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .showSuggestionAfterError(true);
+  registerReplay(program);
+  registerPredict(program);
+  return program;
+}
+
+endQuietlyWithReader();
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  process.exitCode = fail(error);
+}

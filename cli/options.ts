@@ -1,0 +1,41 @@
+/** Options that several verbs share, and how their values are read. */
+import { InvalidArgumentError, Option } from 'commander';
+import { kernelProfiles } from '../machines/kernel-profile.ts';
+import { IOMMU_NAMES } from '../traces/platform-of.ts';
+
+/** A whole number from `least` on, of at most 2^53. */
+function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${least} on.`);
+  };
+}
+
+export function kernelOption(): Option {
+  const option = new Option('--kernel <release>', 'take the trace for one of this kernel, whatever it says');
+  return option.choices([...kernelProfiles.keys()]);
+}
+
+export function iommuOption(): Option {
+  const option = new Option('--iommu <name>', 'take the trace for one of this IOMMU, whatever it says');
+  return option.choices([...new Set(IOMMU_NAMES.values())]);
+}
+
+export function untilOption(): Option {
+  return new Option('--until <seq>', 'stop after the line with this sequence number').argParser(
+    wholeNumber(0),
+  );
+}
+
+export function jobsOption(): Option {
+  const option = new Option('--jobs <n>', 'replay so many files at a time; the report stays the same');
+  return option.argParser(wholeNumber(1)).default(1);
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print one JSON object');
+}
+
+/** A sequence number given as an argument. */
+export const sequenceNumber = wholeNumber(0);

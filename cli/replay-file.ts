@@ -1,0 +1,42 @@
+/** One file of a replay, in this process or in a worker. */
+import { ModelDefect, replayTrace } from '../traces/replay-trace.ts';
+import { TraceReport } from '../traces/report.ts';
+import type { ReportData } from '../traces/report-data.ts';
+import { TraceFormatError } from '../traces/trace-format-error.ts';
+
+/** What a worker is told; plain data. */
+export type ReplayTask = Readonly<{
+  path: string;
+  kernel: string | undefined;
+  iommu: string | undefined;
+  until: number | undefined;
+  /** Most entries of a list of the report. */
+  limit: number;
+}>;
+
+/**
+ * Replays one file into `report`. Damage and defects end the file and stand in the report; what came before them counts.
+ * `onBytes` is told how much of the file was used.
+ */
+export async function replayFile(
+  task: ReplayTask,
+  report: TraceReport = new TraceReport(task.path, task.limit),
+  onBytes?: (count: number) => void,
+): Promise<ReportData> {
+  const { path, kernel, iommu, until } = task;
+  try {
+    await replayTrace(
+      path,
+      { kernel, iommu, until, onBytes },
+      {
+        onSession: (session) => report.begin(session),
+        onCall: (result) => report.add(result),
+      },
+    );
+  } catch (error) {
+    if (error instanceof TraceFormatError) report.addDamage(error);
+    else if (error instanceof ModelDefect) report.addDefect(error);
+    else throw error;
+  }
+  return report.data;
+}

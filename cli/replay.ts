@@ -1,0 +1,101 @@
+/** `ioasis replay`: predict, compare, report. */
+import type { Command } from 'commander';
+import { findTraces } from '../traces/read-trace.ts';
+import { isClean, LISTED, reportJson } from '../traces/report.ts';
+import { type Damage, emptyReport, mergeReport, type ReportData } from '../traces/report-data.ts';
+import { reportText } from '../traces/report-text.ts';
+import { TraceFormatError } from '../traces/trace-format-error.ts';
+import { complain, EXIT } from './errors.ts';
+import { iommuOption, jobsOption, jsonOption, kernelOption, untilOption } from './options.ts';
+import { startProgress } from './progress.ts';
+import { replayFiles } from './replay-files.ts';
+import { flush, isWatched, onInterrupt, paint, print } from './terminal.ts';
+
+type Options = Readonly<{
+  json?: true;
+  all?: true;
+  until?: number;
+  jobs: number;
+  kernel?: string;
+  iommu?: string;
+}>;
+
+const EXAMPLES = `
+Examples:
+  ioasis replay run.jsonl.gz                    one recording
+  ioasis replay traces/corpus --jobs 4 --json   every recording in a folder, as JSON
+  zcat run.jsonl.gz | ioasis replay - --until 120`;
+
+export function registerReplay(program: Command): void {
+  program
+    .command('replay')
+    .summary('predict every result of a recording, compare, report')
+    .description(
+      'Replays recordings, predicts the result of every call before looking at it, compares, and reports.\n' +
+        'Ends with status 0 where the kernel and the model agree, 1 where they do not, 2 for input that cannot be read.',
+    )
+    .argument('<trace...>', 'recorder files, folders of them, or - for standard input')
+    .addOption(jsonOption())
+    .option('--all', `list every divergence, not the first ten (of JSON: not the first ${LISTED})`)
+    .addOption(untilOption())
+    .addOption(jobsOption())
+    .addOption(kernelOption())
+    .addOption(iommuOption())
+    .addHelpText('after', EXAMPLES)
+    .action(replay);
+}
+
+async function replay(paths: readonly string[], options: Options): Promise<void> {
+  const started = performance.now();
+  const { kernel, iommu, until } = options;
+  const limit = options.all ? Number.POSITIVE_INFINITY : LISTED;
+  const { files, missing } = tracesOf(paths);
+  const tasks = files.map((path) => ({ path, kernel, iommu, until, limit }));
+  const progress = startProgress(files, options.json !== true && isWatched());
+  const replaying = replayFiles(tasks, options.jobs, limit, progress);
+
+  const finish = (data: ReportData): number => {
+    progress.stop();
+    const whole = emptyReport();
+    mergeReport(whole, data, limit);
+    whole.damaged.unshift(...missing);
+    printReport(whole, options, performance.now() - started);
+    return statusOf(whole);
+  };
+  onInterrupt(() => finish(replaying.soFar()));
+  process.exitCode = finish(await replaying.finished);
+  flush();
+}
+
+/** The files that the arguments mean, each argument in its turn; and those that mean none. */
+export function tracesOf(paths: readonly string[]): { files: string[]; missing: Damage[] } {
+  const files: string[] = [];
+  const missing: Damage[] = [];
+  for (const path of paths) {
+    try {
+      files.push(...findTraces(path));
+    } catch (error) {
+      if (!(error instanceof TraceFormatError)) throw error;
+      missing.push({ trace: path, detail: error.message });
+    }
+  }
+  return { files, missing };
+}
+
+function printReport(data: ReportData, options: Options, elapsedMs: number): void {
+  // Where nothing could be read there is nothing to report beside the complaint.
+  if (data.traces > 0 && options.json) {
+    const callsPerSecond = elapsedMs > 0 ? Math.round((data.totals.calls * 1000) / elapsedMs) : 0;
+    print(`${JSON.stringify({ ...reportJson(data), elapsedMs: Math.round(elapsedMs), callsPerSecond })}\n`);
+  } else if (data.traces > 0) {
+    print(`${reportText(data, { paint: paint(), elapsedMs, all: options.all === true })}\n`);
+  }
+  flush();
+  for (const { detail } of data.defects) complain(detail);
+  for (const { detail } of data.damaged) complain(detail);
+}
+
+function statusOf(data: ReportData): number {
+  if (data.damaged.length > 0) return EXIT.usage;
+  return isClean(data) ? EXIT.ok : EXIT.found;
+}

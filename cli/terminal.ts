@@ -1,0 +1,51 @@
+/** Standard output: colours where somebody sees them, a reader that may go away, an interrupt that may come. */
+import { createColors } from 'picocolors';
+import type { Paint } from '../traces/report-text.ts';
+import { EXIT } from './errors.ts';
+
+/** Characters collected before they are written. */
+const BATCH = 64 * 1024;
+
+let pending = '';
+
+/** Writes text to stdout, in batches. */
+export function print(text: string): void {
+  pending += text;
+  if (pending.length >= BATCH) flush();
+}
+
+/** Writes what print() collected. */
+export function flush(): void {
+  if (pending !== '') process.stdout.write(pending);
+  pending = '';
+}
+
+/** A reader that has seen enough, such as `head`, is no error. */
+export function endQuietlyWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+}
+
+/** On Ctrl-C `finish` prints what there is, and the process ends. */
+export function onInterrupt(finish: () => void): void {
+  process.once('SIGINT', () => {
+    finish();
+    flush();
+    process.exit(EXIT.interrupted);
+  });
+}
+
+/** Somebody watches both streams, so that a progress bar disturbs nobody. */
+export function isWatched(): boolean {
+  return process.stdout.isTTY === true && process.stderr.isTTY === true;
+}
+
+/** Colours on a terminal only, and never where NO_COLOR is set. */
+export function paint(): Paint {
+  const { NO_COLOR: noColor, TERM: terminal } = process.env;
+  const coloured = process.stdout.isTTY === true && !noColor && terminal !== 'dumb';
+  const { bold, dim, green, red, yellow } = createColors(coloured);
+  return { bold, dim, good: green, bad: red, doubtful: yellow };
+}
