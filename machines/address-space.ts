@@ -84,6 +84,12 @@ export function canWrite(space: AddressSpace | undefined, address: number, lengt
   return firstRefused(space, address, length, writable) < 0;
 }
 
+/** As canWrite(), for memory that was just read: where no mapping is known, one was made since the last snapshot. */
+export function canWriteBack(space: AddressSpace | undefined, address: number, length: number): boolean {
+  if (canWrite(space, address, length) || space === undefined) return true;
+  return address < space.top && vmaAt(space, address) === undefined;
+}
+
 /** Whether copy_from_user() of `length` bytes succeeds; true where the recording does not know the mappings. */
 export function canRead(space: AddressSpace | undefined, address: number, length: number): boolean {
   if (length === 0 || space === undefined || !space.known) return true;

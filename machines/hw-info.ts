@@ -23,9 +23,11 @@ export function decideGetHwInfo(site: Site, command: GetHwInfo): Outcome {
   const address = Number(command.dataUptr);
   const copied = Math.min(command.dataLen, info.bytes.length);
   if (!canWrite(site.space, address, copied) || (copied > 0 && address === 0)) return refuse('hw-info/data');
-  const known = Math.min(copied, info.unknowableFrom ?? copied);
-  const buffer: Patch[] = [{ at: 0, bytes: info.bytes.subarray(0, known) }];
-  if (known < copied) buffer.push({ at: known, bytes: new Uint8Array(copied - known), unknowable: true });
+  const buffer: Patch[] = [{ at: 0, bytes: info.bytes.subarray(0, copied) }];
+  const secret = Math.min(info.unknowable?.length ?? 0, copied - (info.unknowable?.at ?? 0));
+  if (info.unknowable !== undefined && secret > 0) {
+    buffer.push({ at: info.unknowable.at, bytes: new Uint8Array(secret), unknowable: true });
+  }
   const tail = command.dataLen - copied;
   if (!canWrite(site.space, address + copied, tail))
     return refuseAfter('hw-info/data', [], undefined, buffer);

@@ -1,7 +1,7 @@
 /** Which pages of a pages object a domain or an access would pin now, and what refuses it (pages.c, memory accounting). */
 import type { NewPages } from '../events/ioas.ts';
 import type { Capture, Piece } from '../events/memory.ts';
-import { type AddressSpace, pageIdentity, vmaAt } from './address-space.ts';
+import { type AddressSpace, pageIdentity, type Vma, vmaAt } from './address-space.ts';
 import { type Pages, uncovered } from './pages.ts';
 import type { Failure, Site } from './site.ts';
 
@@ -91,7 +91,7 @@ function pinUser(
   while (at < end) {
     const vma = vmaAt(space, at);
     if (vma === undefined) return unmapped(space, at);
-    if (!vma.read || (source.writable && !vma.write) || !pinnable(vma.kind))
+    if (!vma.read || (source.writable && !vma.write) || !pinnable(vma, source.writable))
       return { rule: 'pin/user-memory' };
     const stop = Math.min(vma.end, end);
     const identity = pageIdentity(
@@ -112,9 +112,9 @@ function pinUser(
   return undefined;
 }
 
-/** Device memory (VM_IO, VM_PFNMAP) has no pages to pin. */
-function pinnable(kind: string): boolean {
-  return kind !== 'device';
+/** Device memory (VM_IO, VM_PFNMAP) has no pages to pin; a shared file that tracks dirty pages takes no long write pins. */
+function pinnable(vma: Vma, write: boolean): boolean {
+  return vma.kind !== 'device' && !(write && vma.shared && vma.kind === 'file');
 }
 
 /** Heap growth inside the C library shows only at the next snapshot: just above the heap nothing is sure. */

@@ -3,7 +3,7 @@
 import type { Event } from '../events/event.ts';
 import { type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
-import { type AddressSpace, canWrite } from './address-space.ts';
+import { type AddressSpace, canWriteBack } from './address-space.ts';
 import type { KernelProfile } from './kernel-profile.ts';
 import type { Platform } from './platform.ts';
 import type { Context, OpenFile, Process, World } from './world.ts';
@@ -45,7 +45,7 @@ export function capable(site: Site, capability: bigint): boolean {
 
 /** Whether the response struct can be written back: copy_to_user() of min(size, struct size) bytes. */
 export function canRespond(site: Site): boolean {
-  return canWrite(site.space, site.arg, site.structLength);
+  return canWriteBack(site.space, site.arg, site.structLength);
 }
 
 /** Why something could not be done: a rule, or a fact that is missing. */

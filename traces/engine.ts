@@ -1,6 +1,6 @@
 /** The replay engine: one line of a recording in, the prediction and the verdict of a call out. Predicts before it compares. */
 import type { Event } from '../events/event.ts';
-import { DONE, type Outcome, refuse, undetermined } from '../events/outcome.ts';
+import { DONE, type Outcome, type Patch, refuse, undetermined } from '../events/outcome.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { decide } from '../machines/decide.ts';
 import { decideFaultRead, decideFaultWrite } from '../machines/fault.ts';
@@ -46,6 +46,8 @@ export type EngineOptions = Readonly<{
   platform: Platform;
   /** Told of every event just before it is applied. */
   onEvent?: (event: Event) => void;
+  /** Told of every invariant that the kernel broke, at the line where it broke: an ioctl, a close, an exit. */
+  onInvariant?: (line: RecordedLine, invariant: string, context: number) => void;
 }>;
 
 const NO_FILE: OpenFile = {
@@ -83,10 +85,13 @@ export class ReplayEngine {
   private readonly struct = new StructBuffer();
   private readonly second = new StructBuffer();
   private readonly onEvent: ((event: Event) => void) | undefined;
+  private readonly onInvariant: EngineOptions['onInvariant'];
+  private line: RecordedLine | undefined;
 
   constructor(world: World, options: EngineOptions) {
     this.world = world;
     this.onEvent = options.onEvent;
+    this.onInvariant = options.onInvariant;
     this.site = {
       world,
       kernel: options.kernel,
@@ -107,6 +112,7 @@ export class ReplayEngine {
 
   /** Takes one line; answers for calls, undefined for facts. */
   feed(line: RecordedLine): CallResult | undefined {
+    this.line = line;
     switch (line.ev) {
       case 'ioctl':
         return this.ioctl(line);
@@ -160,6 +166,9 @@ export class ReplayEngine {
     for (const event of events) {
       this.onEvent?.(event);
       applyEvent(this.world, event);
+      if (event.type === 'InvariantBroken' && this.line !== undefined) {
+        this.onInvariant?.(this.line, event.invariant, event.context);
+      }
     }
     return undefined;
   }
@@ -212,7 +221,7 @@ export class ReplayEngine {
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     const limit = entry === undefined ? 0 : site.structLength;
     const out = structAfter(outcome, entry?.layout, this.struct, limit);
-    const ptrOut = secondAfter(outcome, site.second);
+    const ptrOut = secondAfter(outcome, site.second, this.overlay(line, out));
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
     const settled = this.settle(line.ret, outcome, () =>
       command === undefined ? outcome : decide(site, command),
@@ -236,6 +245,14 @@ export class ReplayEngine {
     if (line.ptrIn === undefined) return undefined;
     this.second.load(line.ptrIn);
     return this.second.bytes.subarray(0, this.second.length);
+  }
+
+  /** The struct can lie in the very memory that it points to: what is written back shows there too. */
+  private overlay(line: IoctlLine, out: HexPattern | undefined): Patch | undefined {
+    if (out === undefined || line.ptr === undefined || this.site.second === undefined) return undefined;
+    const at = this.site.arg - Number(line.ptr);
+    if (at >= this.site.second.length || at + out.length / 2 <= 0) return undefined;
+    return { at, bytes: Buffer.from(out.replaceAll('??', '00'), 'hex') };
   }
 
   /** What MAP_FILE's descriptor was: a fact of the recording, learned before the call is decided. */

@@ -1,6 +1,8 @@
 /** Lines of a recording that are no calls to predict: what they say of processes, memory and descriptors, as events. */
 import type { Event } from '../events/event.ts';
 import type { MappingFact } from '../events/memory.ts';
+import { outlivedByPasid, PASID_OUTLIVES_DEVICE } from '../machines/binding.ts';
+import { mustBe } from '../machines/objects.ts';
 import type { Site } from '../machines/site.ts';
 import { closeEvents } from '../machines/vfio-device.ts';
 import type { OpenFile, World } from '../machines/world.ts';
@@ -53,7 +55,22 @@ export function closed(site: Site, world: World, pid: number, fd: number): Event
   const file = fileId === undefined ? undefined : world.files.get(fileId);
   const events: Event[] = [{ type: 'DescriptorClosed', pid, fd }];
   if (file === undefined || file.refs > 1) return events;
+  const broken = endsBadly(world, file);
+  if (broken !== undefined) events.push(broken);
   return [...releaseEvents(site, world, file), ...events, { type: 'FileReleased', file: file.id }];
+}
+
+/** The last reference of a context goes while a mock device still has a PASID attached: the kernel warns on release. */
+function endsBadly(world: World, file: OpenFile): Event | undefined {
+  const context = world.contexts.get(file.contextId);
+  if (context === undefined || context.refs > 1 || context.broken !== '') return undefined;
+  for (const object of context.objects) {
+    if (object?.kind !== 'selftest') continue;
+    const device = mustBe(context, object.deviceId, 'device');
+    if (outlivedByPasid(context, device))
+      return { type: 'InvariantBroken', context: context.id, invariant: PASID_OUTLIVES_DEVICE };
+  }
+  return undefined;
 }
 
 function releaseEvents(site: Site, world: World, file: OpenFile): Event[] {

@@ -11,8 +11,14 @@ export function errnoOfOutcome(outcome: Outcome): string | undefined {
   return outcome.rule === undefined ? undefined : errnoOf(outcome.rule);
 }
 
-const after = Buffer.alloc(8192);
-const unknowable = new Uint8Array(8192);
+let after = Buffer.alloc(8192);
+let unknowable = new Uint8Array(8192);
+
+function reserve(length: number): void {
+  if (length <= after.length) return;
+  after = Buffer.alloc(length * 2);
+  unknowable = new Uint8Array(length * 2);
+}
 
 /** The struct after the call, or undefined where it stays as it was. */
 export function structAfter(
@@ -24,6 +30,7 @@ export function structAfter(
   const { reply, raw } = outcome;
   if (reply === undefined && raw === undefined) return undefined;
   const { length } = buffer;
+  reserve(length);
   buffer.bytes.copy(after, 0, 0, length);
   let hidden = false;
   if (reply !== undefined && layout !== undefined)
@@ -81,14 +88,31 @@ function changed(before: Uint8Array, length: number, hidden: boolean): HexPatter
   return pattern;
 }
 
-/** The second buffer after the call, as far as the recording held it before; undefined where it stays as it was. */
-export function secondAfter(outcome: Outcome, before: Uint8Array | undefined): HexPattern | undefined {
+/**
+ * The second buffer after the call, as far as the recording held it before; undefined where it stays as it was. `overlay` is
+ * where the struct itself lies in this memory, and its bytes after the call.
+ */
+export function secondAfter(
+  outcome: Outcome,
+  before: Uint8Array | undefined,
+  overlay: Patch | undefined,
+): HexPattern | undefined {
+  if (before === undefined) return undefined;
   const patches = outcome.buffer;
-  if (patches === undefined || patches.length === 0 || before === undefined) return undefined;
-  const length = Math.min(before.length, after.length);
-  after.set(before.subarray(0, length));
-  const hidden = applyPatches(patches, length);
+  if (overlay === undefined && (patches === undefined || patches.length === 0)) return undefined;
+  const { length } = before;
+  reserve(length);
+  after.set(before);
+  const hidden = patches === undefined ? false : applyPatches(patches, length);
+  if (overlay !== undefined) applyOverlay(overlay, length);
   return changed(before, length, hidden);
+}
+
+function applyOverlay({ at, bytes }: Patch, length: number): void {
+  for (let index = 0; index < bytes.length; index++) {
+    const target = at + index;
+    if (target >= 0 && target < length) after[target] = bytes[index] as number;
+  }
 }
 
 /** The bytes that a read returned. */

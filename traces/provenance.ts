@@ -106,7 +106,7 @@ const ENDS = new Set<string>([
 ]);
 
 /** Asked before the event is applied, so that what ends is still there. */
-function fatesOf(world: World, event: Event): Fate[] {
+export function fatesOf(world: World, event: Event): Fate[] {
   if (event.type === 'FileReleased') return fatesOfFile(world, event.file);
   if (!('context' in event) || !('id' in event)) return [];
   const { context, id } = event;

@@ -4,17 +4,23 @@ const CAPACITY = 8192;
 const HEX = 2;
 
 export class StructBuffer {
-  readonly bytes: Buffer = Buffer.alloc(CAPACITY);
-  readonly view: DataView = new DataView(this.bytes.buffer, this.bytes.byteOffset, CAPACITY);
+  bytes: Buffer = Buffer.alloc(CAPACITY);
+  view: DataView = new DataView(this.bytes.buffer, this.bytes.byteOffset, CAPACITY);
   /** Bytes that the recording holds. */
   length = 0;
 
-  /** Replaces the contents; longer structs are kept up to the capacity, which is above every struct's own size. */
+  /** Replaces the contents. */
   load(hex: string): void {
-    const length = Math.min(hex.length / HEX, CAPACITY);
-    if (length < this.length) this.bytes.fill(0, length, this.length);
+    const length = hex.length / HEX;
+    if (length > this.bytes.length) this.grow(length);
+    else if (length < this.length) this.bytes.fill(0, length, this.length);
     this.bytes.write(hex, 0, length, 'hex');
     this.length = length;
+  }
+
+  private grow(length: number): void {
+    this.bytes = Buffer.alloc(length * 2);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
   }
 
   u32(offset: number): number {

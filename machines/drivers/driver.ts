@@ -43,8 +43,12 @@ export type InvalidationRequest = Readonly<{
   address: number;
 }>;
 
-/** Driver data; from `unknowableFrom` (bytes) on it is hardware that no recording holds. */
-export type HwInfo = Readonly<{ type: number; bytes: Uint8Array; unknowableFrom?: number }>;
+/** Driver data; `unknowable` (bytes) is hardware that no recording holds. */
+export type HwInfo = Readonly<{
+  type: number;
+  bytes: Uint8Array;
+  unknowable?: Readonly<{ at: number; length: number }>;
+}>;
 
 export interface Driver {
   readonly name: string;

@@ -10,6 +10,9 @@ import type { Driver, HwInfo, PagingRequest } from './driver.ts';
 /** Page sizes of a table with 4 KiB, 2 MiB and 1 GiB leaves. */
 const CPU_PAGE_SIZES = 0x4020_1000n;
 
+/** Byte of the VT-d data that holds bits 40 to 47 of ecap. */
+const ECAP_PASID_BYTE = 21;
+
 export type PciIommu = Readonly<{
   name: string;
   /** Driver-view of the flag sets that HWPT_ALLOC accepts, each with the format it gives. */
@@ -104,6 +107,8 @@ export function vtdDriver(cap: bigint, ecap: bigint, addressWidth: number): Driv
         view.setBigUint64(8, cap, true);
         view.setBigUint64(16, ecap, true);
       }),
+      // Bit 40 of ecap, PASID: a recorded machine description and the register of the same machine differ there.
+      unknowable: { at: ECAP_PASID_BYTE, length: 1 },
     },
     nestedOnPaging: true,
     userPasidTable: false,
@@ -143,7 +148,7 @@ export function smmuv3Driver(outputBits: number): Driver {
     cacheCoherent: true,
     pasidFormats: ['stage-1'],
     // The ID registers are hardware: the recording does not hold them.
-    hwInfo: { type: 2, bytes: new Uint8Array(40), unknowableFrom: 8 },
+    hwInfo: { type: 2, bytes: new Uint8Array(40), unknowable: { at: 8, length: 32 } },
     nestedOnPaging: false,
     userPasidTable: true,
     viommuType: () => false,
