@@ -9,6 +9,8 @@ import { newTally, pinRange, type Tally } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
 import type { Context } from './world.ts';
 
+const PAGE = 4096;
+
 export type PinnedRange = Readonly<{ parts: PinnedPart[]; tally: Tally }>;
 
 /** Byte range of one area that an access touches: [at, last] and the offset of `at` in the pages object. */
@@ -49,10 +51,10 @@ function refusesRange(iova: bigint, length: bigint): Failure | undefined {
   return iova + length - 1n > U64_MAX ? { rule: 'access/overflow' } : undefined;
 }
 
-function refusesPermission(span: Span, write: boolean): Failure | undefined {
-  if (!(span.area.prot & (write ? PROT_WRITE : PROT_READ))) return { rule: 'access/permission' };
-  if (write && !span.pages.writable) return { rule: 'access/pages-writable' };
-  return span.pages.kind === 'dmabuf' ? { rule: 'access/dmabuf' } : undefined;
+function refusesPermission(area: Area, pages: Pages, write: boolean): Failure | undefined {
+  if (!(area.prot & (write ? PROT_WRITE : PROT_READ))) return { rule: 'access/permission' };
+  if (write && !pages.writable) return { rule: 'access/pages-writable' };
+  return pages.kind === 'dmabuf' ? { rule: 'access/dmabuf' } : undefined;
 }
 
 /** What pinning [iova, iova + length) would hold. */
@@ -73,7 +75,7 @@ export function planPin(
     const endByte = span.startByte + (span.last - span.first) + 1n;
     if (span.startByte % 4096n !== 0n || (span.last !== end && endByte % 4096n !== 0n))
       return { rule: 'access/page-aligned' };
-    const permission = refusesPermission(span, write);
+    const permission = refusesPermission(span.area, span.pages, write);
     if (permission !== undefined) return permission;
     const first = Number(span.startByte >> 12n);
     const last = Number((endByte - 1n) >> 12n);
@@ -83,6 +85,8 @@ export function planPin(
   return failure ?? { parts, tally };
 }
 
+export type Transfer = Readonly<{ write: boolean; slow: boolean }>;
+
 /** What reading or writing [iova, iova + length) meets. `slow` avoids the copy through the owner's addresses. */
 export function planReadWrite(
   site: Site,
@@ -90,36 +94,46 @@ export function planReadWrite(
   ioasId: number,
   iova: bigint,
   length: bigint,
-  options: Readonly<{ write: boolean; slow: boolean }>,
+  options: Transfer,
 ): Failure | undefined {
   const refused = refusesRange(iova, length);
   if (refused !== undefined) return refused;
-  return walk(context, mustBe(context, ioasId, 'ioas'), iova, length, (span) => {
-    return refusesPermission(span, options.write) ?? transfer(site, span, options);
-  });
+  const { areas } = mustBe(context, ioasId, 'ioas');
+  const last = iova + length - 1n;
+  let at = iova;
+  for (let area = areaAt(areas, iova); ; area = nextAfter(areas, (area as Area).last)) {
+    if (area === undefined || area.iova > at) return { rule: 'access/covered' };
+    const end = area.last < last ? area.last : last;
+    const pages = pagesAt(context, area.pagesId);
+    const startByte = Number(area.startByte + (at - area.iova));
+    const failure =
+      refusesPermission(area, pages, options.write) ??
+      transfer(site, pages, startByte, Number(end - at) + 1, options);
+    if (failure !== undefined || end === last) return failure;
+    at = end + 1n;
+  }
 }
 
 /** iopt_pages_rw_access(): through the owner's addresses where it can, else through pinned or pinnable pages. */
 function transfer(
   site: Site,
-  span: Span,
-  options: Readonly<{ write: boolean; slow: boolean }>,
+  pages: Pages,
+  startByte: number,
+  length: number,
+  options: Transfer,
 ): Failure | undefined {
-  const { pages } = span;
-  const length = Number(span.last - span.first + 1n);
+  const first = Math.floor(startByte / PAGE);
+  const last = Math.floor((startByte + length - 1) / PAGE);
   const owner = site.world.spaces.get(pages.spaceId);
   if (pages.kind === 'user' && owner !== undefined) {
-    const address = Number(pages.basePage * 4096n + span.startByte);
     const own = site.process.spaceId === pages.spaceId && !options.slow;
-    const single = span.startByte >> 12n === (span.startByte + BigInt(length) - 1n) >> 12n && !owner.gone;
-    if (own || single) {
+    if (own || (first === last && !owner.gone)) {
       if (!owner.known) return { missing: 'the address space of the mapping process' };
+      const address = Number(pages.basePage) * PAGE + startByte;
       const allowed = options.write ? canWrite(owner, address, length) : canRead(owner, address, length);
       return allowed ? undefined : { rule: 'access/user-memory' };
     }
   }
-  const first = Number(span.startByte >> 12n);
-  const last = Number((span.startByte + BigInt(length) - 1n) >> 12n);
   if (uncovered(pages.pinned, first, last).length === 0) return undefined;
   // Pinned for the time of the copy only, and nobody is charged.
   return pinRange(site, newTally(), { ...pages, account: 'none' }, first, last);

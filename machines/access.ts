@@ -11,12 +11,12 @@ import type {
   TestDestroyAccessPages,
 } from '../events/test-command.ts';
 import { type PinnedRange, planPin, planReadWrite } from './access-pins.ts';
-import { canRead, canWrite } from './address-space.ts';
 import { syzkallerIova } from './area.ts';
 import { lowBits } from './area-tree.ts';
 import { pagesAt, U64_MAX } from './mapping.ts';
 import { type Access, freeId, type Ioas, mustBe, objectOf } from './objects.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
+import { refusesBuffer } from './user-data.ts';
 import { currentPage, heldPage, samePage } from './user-page.ts';
 import type { Context } from './world.ts';
 
@@ -149,7 +149,8 @@ export function decideTestAccessRw(site: Site, command: TestAccessRw): Outcome {
   if (open === undefined) return refuse('access/descriptor');
   const write = (flags & WRITE) !== 0;
   const uptr = Number(command.uptr);
-  if (write && !canRead(site.space, uptr, Number(length))) return refuse('access-rw/buffer');
+  const source = write ? refusesBuffer(site, uptr, Number(length), false, 'access-rw/buffer') : undefined;
+  if (source !== undefined) return failed(source);
   const ioas = ioasOf(open);
   const iova = flags & SYZKALLER ? syzkallerIova(ioas, command.iova) : command.iova;
   const failure =
@@ -157,8 +158,8 @@ export function decideTestAccessRw(site: Site, command: TestAccessRw): Outcome {
       ? ({ rule: length === 0n ? 'access/length' : 'access/attached' } as const)
       : planReadWrite(site, open.context, ioas.id, iova, length, { write, slow: (flags & SLOW_PATH) !== 0 });
   if (failure !== undefined) return failed(failure);
-  if (!write && !canWrite(site.space, uptr, Number(length))) return refuse('access-rw/buffer');
-  return DONE;
+  const target = write ? undefined : refusesBuffer(site, uptr, Number(length), true, 'access-rw/buffer');
+  return target === undefined ? DONE : failed(target);
 }
 
 /** iommufd_test_access_replace_ioas(): all items are let go unless the IOAS stays the same. */

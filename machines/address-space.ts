@@ -30,6 +30,9 @@ export interface AddressSpace {
   readonly top: number;
 }
 
+/** How far (bytes) a heap is taken to grow between two snapshots. */
+const HEAP_GROWTH = 2 ** 25;
+
 /** End of the user half: x86-64 with four-level tables, arm64 with 48-bit addresses. */
 export const USER_TOP: Readonly<Record<string, number>> = { x86_64: 2 ** 47 - 4096, aarch64: 2 ** 48 };
 
@@ -95,6 +98,25 @@ export function canRead(space: AddressSpace | undefined, address: number, length
   if (length === 0 || space === undefined || !space.known) return true;
   if (address + length > space.top) return false;
   return firstRefused(space, address, length, readable) < 0;
+}
+
+/** The first byte of [address, address + length) that the caller cannot read (or write); -1 when there is none. */
+export function firstFault(
+  space: AddressSpace | undefined,
+  address: number,
+  length: number,
+  write: boolean,
+): number {
+  if (length === 0 || space === undefined || !space.known) return -1;
+  if (address + length > space.top) return address >= space.top ? address : space.top;
+  return firstRefused(space, address, length, write ? writable : readable);
+}
+
+/** Heap growth inside the C library shows only at the next snapshot: above the last known end nothing is sure. */
+export function maybeHeap(space: AddressSpace, address: number): boolean {
+  return space.vmas.some(
+    (vma) => vma.kind === 'heap' && address >= vma.end && address < vma.end + HEAP_GROWTH,
+  );
 }
 
 /** Bytes from `address` on that copy_from_user() can read, up to `length`. */

@@ -3,9 +3,9 @@ import type { Event } from '../events/event.ts';
 import type { HwptGetDirtyBitmap, HwptSetDirtyTracking } from '../events/hwpt-command.ts';
 import { DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../events/outcome.ts';
 import type { TestDirty } from '../events/test-command.ts';
-import { canWrite } from './address-space.ts';
-import { type Area, areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
-import { type Extent, type Leaf, leafAt } from './leaf.ts';
+import { areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
+import { BitmapWindow } from './bitmap-window.ts';
+import { type Extent, type Leaf, leafAt, type Stretch, stretchOf } from './leaf.ts';
 import { pagesAt, U64_MAX } from './mapping.ts';
 import { type HwptPaging, type Ioas, mustBe, objectOf } from './objects.ts';
 import { canRespond, failed, isFailure, type Site } from './site.ts';
@@ -13,8 +13,6 @@ import { readSecond } from './user-data.ts';
 
 const ENABLE = 1;
 const NO_CLEAR = 1;
-/** Pages of bitmap memory that are pinned at a time. */
-const BITMAP_PAGE = 4096n;
 
 /** iommufd_hwpt_set_dirty_tracking(). Enabling clears what was dirty, also when tracking is on already. */
 export function decideHwptSetDirtyTracking(site: Site, command: HwptSetDirtyTracking): Outcome {
@@ -54,6 +52,7 @@ export function decideHwptGetDirtyBitmap(site: Site, command: HwptGetDirtyBitmap
 /** Walks the areas from `iova` to the first hole; each dirty leaf sets the bits of its whole extent. */
 function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, ioas: Ioas): Outcome {
   const last = command.iova + command.length - 1n;
+  const dirty = Float64Array.from(hwpt.dirty).sort();
   const leaves: Leaf[] = [];
   const granules: number[] = [];
   let at = command.iova;
@@ -63,7 +62,8 @@ function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, i
     area = nextAfter(ioas.areas, area.last)
   ) {
     const end = area.last < last ? area.last : last;
-    collect(site, hwpt, ioas, area, { start: at, last: end }, leaves, granules);
+    const range = { start: Number(at), last: Number(end) };
+    collect(site, hwpt, ioas, stretchOf(area), range, dirty, leaves, granules);
     if (end === last) break;
     at = end + 1n;
   }
@@ -74,74 +74,56 @@ function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, i
   return done(events, undefined, bitmapPatches(site, command, leaves));
 }
 
-/** Dirty leaves of `area` that may touch `range`, each once, ascending, and the dirty granules in them. */
+/** Dirty leaves of an area that may touch `range`, each once, ascending, and the dirty granules in them. */
 function collect(
   site: Site,
   hwpt: HwptPaging,
   ioas: Ioas,
-  area: Area,
+  stretch: Stretch,
   range: Extent,
+  dirty: Float64Array,
   leaves: Leaf[],
   granules: number[],
 ): void {
-  const granule = BigInt(hwpt.domain.granule);
-  let until = -1n;
-  for (const number of [...hwpt.dirty].sort((one, other) => one - other)) {
-    const iova = BigInt(number) * granule;
-    if (iova < area.iova || iova > area.last) continue;
-    if (iova > until) {
-      const leaf = leafAt(site, hwpt, ioas, area, iova);
-      until = leaf.certain.last;
-      if (leaf.possible.last < range.start || leaf.possible.start > range.last) continue;
-      leaves.push(leaf);
+  const { granule } = hwpt.domain;
+  let current: Leaf | undefined;
+  for (let index = firstFrom(dirty, stretch.start / granule); index < dirty.length; index++) {
+    const iova = (dirty[index] as number) * granule;
+    if (iova > stretch.last) return;
+    if (current === undefined || iova > current.certain.last) {
+      const leaf = leafAt(site, hwpt, ioas, stretch, iova);
+      const touches = leaf.possible.last >= range.start && leaf.possible.start <= range.last;
+      current = leaf;
+      if (touches) leaves.push(leaf);
     }
-    const reached = leaves.at(-1)?.certain;
-    if (
-      reached !== undefined &&
-      iova <= reached.last &&
-      reached.last >= range.start &&
-      reached.start <= range.last
-    )
-      granules.push(number);
+    const { start, last } = current.certain;
+    if (last >= range.start && start <= range.last) granules.push(dirty[index] as number);
   }
+}
+
+/** Index of the first value that is not below `value`. */
+function firstFrom(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** iova_bitmap_set(): a leaf that starts below the request is dropped; one that ends past it may set bits further on. */
 function bitmapPatches(site: Site, command: HwptGetDirtyBitmap, leaves: readonly Leaf[]): Patch[] {
-  const set = new Map<number, number>();
-  const unsure = new Set<number>();
+  const bitmap = new BitmapWindow(command, leaves);
+  const base = Number(command.iova);
   for (const { certain, possible } of leaves) {
-    const sure = certain.start === possible.start && certain.last === possible.last;
-    const start = possible.start < command.iova ? command.iova : possible.start;
-    if (!sure) forEachBit(site, command, { start, last: possible.last }, (at) => unsure.add(at));
-    forEachBit(site, command, certain, (at, bit) => set.set(at, (set.get(at) ?? 0) | bit));
+    if (certain.start >= base) bitmap.set(certain.start - base, certain.last - base);
+    if (possible.start !== certain.start || possible.last !== certain.last) {
+      bitmap.doubt(Math.max(0, possible.start - base), possible.last - base);
+    }
   }
-  const patches: Patch[] = [...set].map(([at, bits]) => ({
-    at,
-    bytes: Uint8Array.of((site.second?.[at] ?? 0) | bits),
-  }));
-  for (const at of unsure) patches.push({ at, bytes: new Uint8Array(1), unknowable: true });
-  return patches;
-}
-
-/** The bytes and bits of the bitmap that stand for an extent, as far as they are in pinned bitmap pages and writable. */
-function forEachBit(
-  site: Site,
-  command: HwptGetDirtyBitmap,
-  extent: Extent,
-  visit: (at: number, bit: number) => void,
-): void {
-  const { iova, length, pageSize } = command;
-  const shift = BigInt((pageSize & -pageSize).toString(2).length - 1);
-  const bytes = ((length - 1n) >> shift) / 8n + 1n;
-  const offset = command.data % BITMAP_PAGE;
-  const pinnedEnd = ((offset + bytes + BITMAP_PAGE - 1n) / BITMAP_PAGE) * BITMAP_PAGE - offset;
-  if (extent.start < iova) return;
-  for (let bit = (extent.start - iova) >> shift; bit <= (extent.last - iova) >> shift; bit++) {
-    if (bit / 8n >= pinnedEnd) return;
-    const at = Number(bit / 8n);
-    if (canWrite(site.space, Number(command.data) + at, 1)) visit(at, 1 << Number(bit % 8n));
-  }
+  return bitmap.patches(site, Number(command.data));
 }
 
 /** iommufd_test_dirty(): marks granules by hand; IOVAs without a translation are counted all the same. */

@@ -1,12 +1,14 @@
 /** Which pages of a pages object a domain or an access would pin now, and what refuses it (pages.c, memory accounting). */
 import type { NewPages } from '../events/ioas.ts';
 import type { Capture, Piece } from '../events/memory.ts';
-import { type AddressSpace, pageIdentity, type Vma, vmaAt } from './address-space.ts';
+import { type AddressSpace, maybeHeap, pageIdentity, type Vma, vmaAt } from './address-space.ts';
 import { type Pages, uncovered } from './pages.ts';
 import type { Failure, Site } from './site.ts';
 
 const PAGE = 4096;
 const NONE: readonly Piece[] = [];
+
+export const HEAP_UNKNOWN = 'growth of the heap since the last snapshot of the mappings';
 
 /** A pages object that exists, or one that the command under decision would make. */
 export type PinSource = Pages | NewPages;
@@ -117,12 +119,10 @@ function pinnable(vma: Vma, write: boolean): boolean {
   return vma.kind !== 'device' && !(write && vma.shared && vma.kind === 'file');
 }
 
-/** Heap growth inside the C library shows only at the next snapshot: just above the heap nothing is sure. */
 function unmapped(space: AddressSpace, at: number): Failure {
-  const heap = space.vmas.find((vma) => vma.kind === 'heap' && at >= vma.end && at < vma.end + 2 ** 25);
-  return heap === undefined
-    ? { rule: 'pin/user-memory' }
-    : { missing: 'growth of the heap since the last snapshot of the mappings' };
+  return maybeHeap(space, at) && vmaAt(space, at) === undefined
+    ? { missing: HEAP_UNKNOWN }
+    : { rule: 'pin/user-memory' };
 }
 
 /** Pages of a file: memfd_pin_folios(). */

@@ -1,7 +1,8 @@
 /** Reading the second buffer that a struct points to, as copy_from_user() would. */
 
 import type { RuleId } from '../events/rules.ts';
-import { canRead } from './address-space.ts';
+import { canRead, firstFault, maybeHeap, vmaAt } from './address-space.ts';
+import { HEAP_UNKNOWN } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
 
 /** `length` bytes at byte `at` of the second buffer, whose user address is `address`; `fault` is the rule of an EFAULT. */
@@ -30,4 +31,18 @@ export function word(bytes: Uint8Array, index: number): number {
       ((bytes[at + 3] ?? 0) << 24)) >>>
     0
   );
+}
+
+/** Why a copy to (`write`) or from a buffer of the caller fails; undefined where it succeeds. */
+export function refusesBuffer(
+  site: Site,
+  address: number,
+  length: number,
+  write: boolean,
+  fault: RuleId,
+): Failure | undefined {
+  const at = firstFault(site.space, address, length, write);
+  if (at < 0 || site.space === undefined) return undefined;
+  const grown = vmaAt(site.space, at) === undefined && maybeHeap(site.space, at);
+  return grown ? { missing: HEAP_UNKNOWN } : { rule: fault };
 }

@@ -16,9 +16,15 @@ function allocatePaging(
   context: Context,
   event: Extract<HwptEvent, { type: 'HwptPagingAllocated' }>,
 ): void {
-  const { type: _type, context: _context, captures, ...facts } = event;
   publish(context, {
-    ...facts,
+    id: event.id,
+    ioasId: event.ioasId,
+    auto: event.auto,
+    nestParent: event.nestParent,
+    pasidCompat: event.pasidCompat,
+    dirtyOps: event.dirtyOps,
+    faultId: event.faultId,
+    domain: event.domain,
     kind: 'hwpt-paging',
     users: 1,
     phase: initialPhase('hwpt-paging'),
@@ -26,7 +32,7 @@ function allocatePaging(
     dirty: new Set(),
   });
   const ioas = mustBe(context, event.ioasId, 'ioas');
-  capture(world, context, captures);
+  capture(world, context, event.captures);
   if (ioas.hwptIds.length === 0) holdAreas(context, ioas);
   ioas.hwptIds.push(event.id);
   const { start, last } = event.domain.aperture;
@@ -63,13 +69,18 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
       allocatePaging(world, context, event);
       return;
     case 'HwptNestedAllocated': {
-      const { type: _type, context: _context, iotlb, ...facts } = event;
       publish(context, {
-        ...facts,
+        id: event.id,
+        parentId: event.parentId,
+        viommuId: event.viommuId,
+        pasidCompat: event.pasidCompat,
+        faultId: event.faultId,
+        instance: event.instance,
+        data: event.data,
         kind: 'hwpt-nested',
         users: 1,
         phase: initialPhase('hwpt-nested'),
-        iotlb: new Array(SLOTS).fill(iotlb),
+        iotlb: new Array(SLOTS).fill(event.iotlb),
       });
       for (const id of [event.parentId, event.viommuId, event.faultId]) use(context, id, 1);
       return;

@@ -6,7 +6,23 @@ import { accountOf } from '../machines/pinning.ts';
 import type { Context, World } from '../machines/world.ts';
 
 export function addPages(world: World, context: Context, made: NewPages): void {
-  context.pages.set(made.id, { ...made, areas: 0, holds: [], pinned: [], detached: false });
+  context.pages.set(made.id, {
+    id: made.id,
+    kind: made.kind,
+    spaceId: made.spaceId,
+    ino: made.ino,
+    fileType: made.fileType,
+    basePage: made.basePage,
+    npages: made.npages,
+    writable: made.writable,
+    account: made.account,
+    ownerPid: made.ownerPid,
+    uid: made.uid,
+    areas: 0,
+    holds: [],
+    pinned: [],
+    detached: false,
+  });
   world.nextPagesId = made.id + 1;
 }
 
@@ -26,7 +42,8 @@ export function capture(world: World, context: Context, captures: readonly Captu
   for (const { pagesId, pieces } of captures) {
     const pages = pagesIn(context, pagesId);
     pages.pinned = merge(pages.pinned, pieces);
-    for (const piece of pieces) charge(world, pages, piece.last - piece.first + 1);
+    if (pages.account !== 'none')
+      for (const piece of pieces) charge(world, pages, piece.last - piece.first + 1);
   }
 }
 
@@ -50,9 +67,9 @@ export function release(world: World, pages: Pages, first: number, last: number)
     throw new Error(`invariant: pages object ${pages.id} is not held at ${first}..${last}`);
   if (--found.count > 0) return;
   pages.holds.splice(index, 1);
-  const before = pinnedCount(pages);
+  const before = pages.account === 'none' ? 0 : pinnedCount(pages);
   pages.pinned = pages.holds.length === 0 ? [] : keep(pages);
-  charge(world, pages, pinnedCount(pages) - before);
+  if (pages.account !== 'none') charge(world, pages, pinnedCount(pages) - before);
 }
 
 function keep(pages: Pages): Piece[] {

@@ -362,7 +362,17 @@ export class ReplayEngine {
     const compared =
       recorded === undefined ? 'predicted' : difference === undefined ? 'conforming' : 'diverging';
     const verdict: Verdict = outcome.missing !== undefined ? 'undetermined' : compared;
-    return { line, command, ...predicted, verdict, broken, context: this.site.context.id };
+    return {
+      line,
+      command,
+      outcome,
+      out: predicted.out,
+      ptrOut: predicted.ptrOut,
+      difference,
+      verdict,
+      broken,
+      context: this.site.context.id,
+    };
   }
 
   private withoutLineage(line: CallLine, command: string): CallResult {
