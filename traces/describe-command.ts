@@ -91,7 +91,7 @@ function isShown(call: DecodedCall, name: string, value: FieldValue): boolean {
   if (header === 'size' || header === 'argsz')
     return Number(value) !== call.layout?.size && call.layout !== undefined && header === 'size';
   if (header.startsWith('out_') || (name === 'op' && call.type?.startsWith('Test'))) return false;
-  if (header.startsWith('__reserved') || OPTIONAL.has(name)) return BigInt(value) !== 0n;
+  if (name === 'flags' || header.startsWith('__reserved') || OPTIONAL.has(name)) return BigInt(value) !== 0n;
   return true;
 }
 

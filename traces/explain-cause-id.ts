@@ -90,6 +90,6 @@ function fateOf(
   );
   const list = known.slice(0, IDS_SHOWN).map((one) => nameOf(one as IommuObject));
   if (known.length > IDS_SHOWN) list.push('…');
-  const there = list.length === 0 ? 'the context has nothing of that kind' : `there are ${list.join(', ')}`;
+  const there = list.length === 0 ? 'nothing of that kind is there' : `there is: ${list.join(', ')}`;
   return { text: `nothing ever had this id in this context; ${there}`, steps };
 }

@@ -3,7 +3,7 @@ import type { RuleId } from '../events/rules.ts';
 import { type AddressSpace, type Vma, vmaAt } from '../machines/address-space.ts';
 import { forEachArea } from '../machines/area-tree.ts';
 import type { World } from '../machines/world.ts';
-import { hex } from './describe-command.ts';
+import { fieldName, hex } from './describe-command.ts';
 import { bigField, type Cause, distinctSteps, numberField, type Scene } from './explain-scene.ts';
 import { areaStep } from './provenance.ts';
 
@@ -47,7 +47,7 @@ export function memoryCause(scene: Scene, rule: RuleId): Cause | undefined {
       : Number(bigField(scene.call, 'length') ?? BigInt(PAGE));
   return {
     text: [
-      `${field === 'arg' ? 'the struct is' : `${field} points`} at ${placeText(scene.space, Number(address), size)}`,
+      `${field === 'arg' ? 'the struct is' : `${fieldName(scene.call, field)} points`} at ${placeText(scene.space, Number(address), size)}`,
     ],
     steps: [],
   };

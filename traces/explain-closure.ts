@@ -91,3 +91,12 @@ export function closureOf(scene: Scene, related: readonly Step[]): ReadonlySet<S
   }
   return found;
 }
+
+/** Ids that `step` made and that neither the call nor another of `steps` names: they only occupy their numbers. */
+export function placeholdersIn(scene: Scene, steps: readonly Step[], step: Step): number[] {
+  const named = new Set(
+    [...steps, scene.step].flatMap((one) => (one === step ? [] : namesOf(one))).map(String),
+  );
+  const made = step.fates.filter(({ fate }) => fate === 'made');
+  return made.some(({ context, id }) => named.has(String([context, id]))) ? [] : made.map(({ id }) => id);
+}
