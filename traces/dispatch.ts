@@ -9,7 +9,7 @@ import {
 } from '../events/ioctl-number.ts';
 import { type Outcome, refuse, undetermined } from '../events/outcome.ts';
 import { canRead, readableBytes } from '../machines/address-space.ts';
-import type { Site } from '../machines/site.ts';
+import type { EngineSite } from './engine-site.ts';
 import { containerIoctls, deviceIoctls, type IoctlEntry, nativeIoctls, testEntry } from './ioctl-table.ts';
 import type { StructBuffer } from './struct-buffer.ts';
 
@@ -42,15 +42,10 @@ function accepted(entry: IoctlEntry | undefined, command: Command): Dispatched {
 }
 
 /** iommufd_fops_ioctl(). The answer is overwritten by the next call. */
-export function dispatchIommufd(
-  site: Site,
-  number: number,
-  arg: bigint | undefined,
-  buffer: StructBuffer,
-): Dispatched {
+export function dispatchIommufd(site: EngineSite, number: number): Dispatched {
+  const buffer = site.struct;
   const nr = number & 0xff;
-  if (nr < TABLE_FIRST || nr > TABLE_LAST)
-    return dispatchContainer(site, number, arg ?? BigInt(site.arg), buffer);
+  if (nr < TABLE_FIRST || nr > TABLE_LAST) return dispatchContainer(site, number);
   if (buffer.length < WORD) return refused(undefined, refuse('dispatch/size-fault'));
   const entry = entryOf(site, number, buffer);
   if (entry === undefined) return refused(undefined, refuse('dispatch/unknown'));
@@ -67,7 +62,7 @@ export function dispatchIommufd(
   return accepted(entry, entry.decode(buffer.view));
 }
 
-function entryOf(site: Site, number: number, buffer: StructBuffer): IoctlEntry | undefined {
+function entryOf(site: EngineSite, number: number, buffer: StructBuffer): IoctlEntry | undefined {
   if (number === IOMMU_TEST_CMD)
     return testEntry(buffer.length < OP_OFFSET + WORD ? 0 : buffer.u32(OP_OFFSET), site.kernel.lastTestOp);
   return number <= site.kernel.lastIoctl ? nativeIoctls.get(number) : undefined;
@@ -75,7 +70,7 @@ function entryOf(site: Site, number: number, buffer: StructBuffer): IoctlEntry |
 
 /** copy_struct_from_user(): bytes past the known struct must be zero; the first word that is not, or faults, decides. */
 function refusesTail(
-  site: Site,
+  site: EngineSite,
   buffer: StructBuffer,
   known: number,
   size: number,
@@ -92,10 +87,12 @@ function refusesTail(
 }
 
 /** iommufd_vfio_ioctl(): the argument is a value, or a struct of which the fixed part is read first. */
-function dispatchContainer(site: Site, number: number, arg: bigint, buffer: StructBuffer): Dispatched {
+function dispatchContainer(site: EngineSite, number: number): Dispatched {
+  const buffer = site.struct;
   if (number === VFIO_GET_API_VERSION) return accepted(undefined, { type: 'VfioGetApiVersion' });
-  if (number === VFIO_CHECK_EXTENSION) return accepted(undefined, { type: 'VfioCheckExtension', arg });
-  if (number === VFIO_SET_IOMMU) return accepted(undefined, { type: 'VfioSetIommu', arg });
+  if (number === VFIO_CHECK_EXTENSION)
+    return accepted(undefined, { type: 'VfioCheckExtension', arg: site.argValue });
+  if (number === VFIO_SET_IOMMU) return accepted(undefined, { type: 'VfioSetIommu', arg: site.argValue });
   const entry = containerIoctls.get(number);
   if (entry === undefined) return refused(undefined, refuse('compat/unknown'));
   const { minSize } = entry.layout;
@@ -105,14 +102,15 @@ function dispatchContainer(site: Site, number: number, arg: bigint, buffer: Stru
 }
 
 /** Recordings hold as many bytes as the struct's own size word says; the kernel reads its minimum all the same. */
-function canFetch(site: Site, buffer: StructBuffer, bytes: number): boolean {
+function canFetch(site: EngineSite, buffer: StructBuffer, bytes: number): boolean {
   if (buffer.length >= bytes) return true;
   if (buffer.length < WORD) return false;
   return buffer.u32(0) <= buffer.length && canRead(site.space, site.arg, bytes);
 }
 
 /** vfio_device_fops_unl_ioctl(). undefined command and refusal: the device's own driver answers. */
-export function dispatchVfioDevice(site: Site, number: number, buffer: StructBuffer): Dispatched {
+export function dispatchVfioDevice(site: EngineSite, number: number): Dispatched {
+  const buffer = site.struct;
   const entry = deviceIoctls.get(number);
   const binds = number === VFIO_DEVICE_BIND_IOMMUFD;
   if (!binds && site.file.phase !== 'bound') return refused(entry, refuse('vfio/unbound'));

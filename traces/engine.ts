@@ -7,20 +7,18 @@ import { decideFaultRead, decideFaultWrite } from '../machines/fault.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
 import { mustBe } from '../machines/objects.ts';
 import type { Platform } from '../machines/platform.ts';
-import type { Site } from '../machines/site.ts';
 import { decideVeventqRead } from '../machines/veventq.ts';
 import { decideMmap } from '../machines/viommu.ts';
-import type { Context, OpenFile, World } from '../machines/world.ts';
+import type { OpenFile, World } from '../machines/world.ts';
 import { applyEvent } from '../reducers/evolve.ts';
-import { processOf } from '../reducers/process.ts';
 import { type Comparison, compareIoctl, compareMmap, compareRead, compareWrite } from './compare.ts';
 import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
+import { EngineSite } from './engine-site.ts';
 import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
 import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
 import { newDescriptor, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
-import { StructBuffer } from './struct-buffer.ts';
 
 export type CallLine = IoctlLine | ReadLine | WriteLine | MmapLine;
 export type Verdict = 'conforming' | 'diverging' | 'undetermined' | 'unchecked' | 'predicted';
@@ -50,40 +48,26 @@ export type EngineOptions = Readonly<{
   onInvariant?: (line: RecordedLine, invariant: string, context: number) => void;
 }>;
 
-const NO_FILE: OpenFile = {
-  id: 0,
-  kind: 'iommufd',
-  contextId: 0,
-  objectId: 0,
-  path: '',
-  refs: 0,
-  phase: 'unbound',
-  attached: false,
-  pasids: [],
-  length: 0n,
-  revoked: false,
-};
-const NO_CONTEXT: Context = {
-  id: 0,
-  objects: [],
-  lowestFree: 1,
-  live: 0,
-  accountMode: 'none',
-  compatIoasId: 0,
-  noIommuMode: false,
-  pages: new Map(),
-  groups: new Map(),
-  windows: [],
-  mappings: [],
-  refs: 0,
-  broken: '',
-};
+const numbers = new Map<string, number>();
+
+/** The ioctl number of its text; a recording has few different ones. */
+function numberOf(text: string): number {
+  let number = numbers.get(text);
+  if (number === undefined) {
+    number = Number(text);
+    numbers.set(text, number);
+  }
+  return number;
+}
+
+/** The kernel accepted what the model refused or could not tell. */
+function misses(outcome: Outcome, ret: number): boolean {
+  return ret >= 0 && (outcome.rule !== undefined || outcome.missing !== undefined);
+}
 
 export class ReplayEngine {
   readonly world: World;
-  private readonly site: Site;
-  private readonly struct = new StructBuffer();
-  private readonly second = new StructBuffer();
+  private readonly site: EngineSite;
   private readonly onEvent: ((event: Event) => void) | undefined;
   private readonly onInvariant: EngineOptions['onInvariant'];
   private line: RecordedLine | undefined;
@@ -92,22 +76,7 @@ export class ReplayEngine {
     this.world = world;
     this.onEvent = options.onEvent;
     this.onInvariant = options.onInvariant;
-    this.site = {
-      world,
-      kernel: options.kernel,
-      platform: options.platform,
-      process: processOf(world, 0),
-      space: undefined,
-      context: NO_CONTEXT,
-      file: NO_FILE,
-      arg: 0,
-      structLength: 0,
-      second: undefined,
-      descriptor: undefined,
-      newFd: -1,
-      trusting: false,
-      adoptedIova: undefined,
-    };
+    this.site = new EngineSite(world, options.kernel, options.platform);
   }
 
   /** Takes one line; answers for calls, undefined for facts. */
@@ -191,60 +160,42 @@ export class ReplayEngine {
     if (this.world.processes.get(pid)?.fds.has(fd)) this.apply(closed(this.site, this.world, pid, fd));
   }
 
-  /** Fills the site for a call of `pid` on `fd`; answers the open file, if the descriptor has a lineage. */
-  private arrive(pid: number, fd: number): OpenFile | undefined {
-    const { site, world } = this;
-    site.process = world.processes.get(pid) ?? processOf(world, pid);
-    site.space = world.spaces.get(site.process.spaceId);
-    const fileId = site.process.fds.get(fd);
-    const file = fileId === undefined ? undefined : world.files.get(fileId);
-    site.file = file ?? NO_FILE;
-    site.context = (file === undefined ? undefined : world.contexts.get(file.contextId)) ?? NO_CONTEXT;
-    site.trusting = false;
-    return file;
-  }
-
   private ioctl(line: IoctlLine): CallResult {
     const { site } = this;
-    const file = this.arrive(line.pid, line.fd);
-    const number = Number(line.req);
+    const file = site.arrive(line.pid, line.fd);
+    const number = numberOf(line.req);
     if (file === undefined) return this.withoutLineage(line, ioctlName(line.kind, number));
-    site.arg = Number(line.arg);
-    this.struct.load(line.in);
-    site.second = this.loadSecond(line);
+    site.load(line);
     this.describe(line);
-    const { entry, command, refusal } = this.dispatch(file, number, line);
+    const { entry, command, refusal } = this.dispatch(file, number);
     const name = entry?.name ?? ioctlName(file.kind, number);
     site.newFd = newDescriptor(entry, line, site.process);
-    site.adoptedIova = recordedIova(entry, line);
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     const limit = entry === undefined ? 0 : site.structLength;
-    const out = structAfter(outcome, entry?.layout, this.struct, limit);
+    const out = structAfter(outcome, entry?.layout, site.struct, limit);
     const ptrOut = secondAfter(outcome, site.second, this.overlay(line, out));
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
-    const settled = this.settle(line.ret, outcome, () =>
-      command === undefined ? outcome : decide(site, command),
-    );
-    return this.result(line, name, { outcome, out, ptrOut, difference }, settled);
+    let followed = outcome;
+    if (line.ret !== undefined && command !== undefined && misses(outcome, line.ret)) {
+      site.trusting = true;
+      site.adoptedIova = recordedIova(entry, line);
+      followed = this.adopted(line.ret, outcome, decide(site, command));
+    } else if (line.ret !== undefined) followed = this.adopted(line.ret, outcome, outcome);
+    const broken = this.follow(followed);
+    return this.result(line, name, { outcome, out, ptrOut, difference }, broken);
   }
 
-  private dispatch(file: OpenFile, number: number, line: IoctlLine) {
+  private dispatch(file: OpenFile, number: number) {
     switch (file.kind) {
       case 'iommufd':
       case 'vfio-container':
-        return dispatchIommufd(this.site, number, BigInt(line.arg), this.struct);
+        return dispatchIommufd(this.site, number);
       case 'vfio-dev':
-        return dispatchVfioDevice(this.site, number, this.struct);
+        return dispatchVfioDevice(this.site, number);
       default:
         return { entry: undefined, command: undefined, refusal: refuse('event-file/ioctl') };
     }
-  }
-
-  private loadSecond(line: IoctlLine): Uint8Array | undefined {
-    if (line.ptrIn === undefined) return undefined;
-    this.second.load(line.ptrIn);
-    return this.second.bytes.subarray(0, this.second.length);
   }
 
   /** The struct can lie in the very memory that it points to: what is written back shows there too. */
@@ -268,7 +219,7 @@ export class ReplayEngine {
 
   private readWrite(line: ReadLine | WriteLine): CallResult {
     const { site } = this;
-    const file = this.arrive(line.pid, line.fd);
+    const file = site.arrive(line.pid, line.fd);
     const name = `${line.ev}(${file?.kind ?? line.kind})`;
     if (file === undefined) return this.withoutLineage(line, name);
     if (site.context.broken !== '') return this.unchecked(line, name, undefined);
@@ -279,7 +230,7 @@ export class ReplayEngine {
         : line.ev === 'read'
           ? compareRead(line, outcome)
           : compareWrite(line, outcome);
-    const settled = this.settle(line.ret, outcome, () => outcome);
+    const settled = this.follow(line.ret === undefined ? outcome : this.adopted(line.ret, outcome, outcome));
     return this.result(
       line,
       name,
@@ -312,7 +263,7 @@ export class ReplayEngine {
 
   private mmap(line: MmapLine): CallResult {
     const { site } = this;
-    const file = this.arrive(line.pid, line.fd);
+    const file = site.arrive(line.pid, line.fd);
     if (file === undefined) return this.withoutLineage(line, 'mmap');
     if (site.context.broken !== '') return this.unchecked(line, 'mmap', undefined);
     const outcome = decideMmap(site, {
@@ -324,25 +275,24 @@ export class ReplayEngine {
     });
     const difference = compareMmap(line, outcome);
     const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
-    const settled = this.settle(ret, outcome, () => outcome);
+    const settled = this.follow(ret === undefined ? outcome : this.adopted(ret, outcome, outcome));
     return this.result(line, 'mmap', { outcome, out: undefined, ptrOut: undefined, difference }, settled);
   }
 
   /**
-   * Lets the world follow. What the kernel did differently is adopted where it can: a call that failed there leaves only what
-   * failing leaves; one that succeeded there is decided again with every unknown fact taken as given.
+   * What the world follows: the prediction where it fits. What the kernel did differently is adopted where it can: a call that
+   * failed there leaves only what failing leaves; for one that succeeded there, `trusted` was decided with every unknown fact
+   * taken as given.
    */
-  private settle(ret: number | undefined, outcome: Outcome, again: () => Outcome): string | undefined {
-    let followed = outcome;
-    if (ret !== undefined && ret >= 0 && (outcome.rule !== undefined || outcome.missing !== undefined)) {
-      this.site.trusting = true;
-      const trusted = again();
-      if (trusted.missing === undefined) followed = trusted;
-    }
-    if (ret !== undefined && ret < 0 && outcome.rule === undefined && outcome.missing === undefined)
-      followed = DONE;
-    const broken = followed.events.find((event) => event.type === 'InvariantBroken');
-    this.apply(followed.events);
+  private adopted(ret: number, outcome: Outcome, trusted: Outcome): Outcome {
+    if (misses(outcome, ret)) return trusted.missing === undefined ? trusted : outcome;
+    return ret < 0 && outcome.rule === undefined && outcome.missing === undefined ? DONE : outcome;
+  }
+
+  /** Applies the events; answers the invariant that broke, if one did. */
+  private follow(outcome: Outcome): string | undefined {
+    this.apply(outcome.events);
+    const broken = outcome.events.find((event) => event.type === 'InvariantBroken');
     return broken?.type === 'InvariantBroken' ? broken.invariant : undefined;
   }
 

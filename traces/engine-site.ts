@@ -1,0 +1,101 @@
+/** The site that the engine fills anew for each call: who calls, on which descriptor, with which bytes. */
+import type { AddressSpace } from '../machines/address-space.ts';
+import type { KernelProfile } from '../machines/kernel-profile.ts';
+import type { Platform } from '../machines/platform.ts';
+import type { DescriptorFact, Site } from '../machines/site.ts';
+import type { Context, OpenFile, Process, World } from '../machines/world.ts';
+import { processOf } from '../reducers/process.ts';
+import type { IoctlLine } from './recording.ts';
+import { StructBuffer } from './struct-buffer.ts';
+
+const NO_FILE: OpenFile = {
+  id: 0,
+  kind: 'iommufd',
+  contextId: 0,
+  objectId: 0,
+  path: '',
+  refs: 0,
+  phase: 'unbound',
+  attached: false,
+  pasids: [],
+  length: 0n,
+  revoked: false,
+};
+const NO_CONTEXT: Context = {
+  id: 0,
+  objects: [],
+  lowestFree: 1,
+  live: 0,
+  accountMode: 'none',
+  compatIoasId: 0,
+  noIommuMode: false,
+  pages: new Map(),
+  groups: new Map(),
+  windows: [],
+  mappings: [],
+  refs: 0,
+  broken: '',
+};
+
+export class EngineSite implements Site {
+  readonly world: World;
+  readonly kernel: KernelProfile;
+  readonly platform: Platform;
+  process: Process;
+  space: AddressSpace | undefined = undefined;
+  context: Context = NO_CONTEXT;
+  file: OpenFile = NO_FILE;
+  structLength = 0;
+  second: Uint8Array | undefined = undefined;
+  descriptor: DescriptorFact | undefined = undefined;
+  newFd = -1;
+  trusting = false;
+  adoptedIova: bigint | undefined = undefined;
+  /** The struct's bytes before the call. */
+  readonly struct = new StructBuffer();
+  private readonly secondBuffer = new StructBuffer();
+  private argText = '0x0';
+  private parsedArg = 0;
+
+  constructor(world: World, kernel: KernelProfile, platform: Platform) {
+    this.world = world;
+    this.kernel = kernel;
+    this.platform = platform;
+    this.process = processOf(world, 0);
+  }
+
+  /** User address of the struct; most calls never ask for it. */
+  get arg(): number {
+    if (this.parsedArg < 0) this.parsedArg = Number(this.argText);
+    return this.parsedArg;
+  }
+
+  /** All 64 bits of the argument, for commands that take a value. */
+  get argValue(): bigint {
+    return BigInt(this.argText);
+  }
+
+  /** A call of `pid` on `fd`; answers the open file, if the descriptor has a lineage. */
+  arrive(pid: number, fd: number): OpenFile | undefined {
+    const { world } = this;
+    this.process = world.processes.get(pid) ?? processOf(world, pid);
+    this.space = world.spaces.get(this.process.spaceId);
+    const fileId = this.process.fds.get(fd);
+    const file = fileId === undefined ? undefined : world.files.get(fileId);
+    this.file = file ?? NO_FILE;
+    this.context = (file === undefined ? undefined : world.contexts.get(file.contextId)) ?? NO_CONTEXT;
+    this.trusting = false;
+    return file;
+  }
+
+  /** The bytes that the call brings. */
+  load(line: IoctlLine): void {
+    this.argText = line.arg;
+    this.parsedArg = -1;
+    this.struct.load(line.in);
+    this.second = undefined;
+    if (line.ptrIn === undefined) return;
+    this.secondBuffer.load(line.ptrIn);
+    this.second = this.secondBuffer.bytes.subarray(0, this.secondBuffer.length);
+  }
+}
