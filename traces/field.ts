@@ -20,7 +20,8 @@ for (const digit of '0123456789abcdefABCDEF') digits[digit.charCodeAt(0)] = 1;
 
 const notHex = /[^0-9a-fA-F]/;
 const tooLong = /^0x0*[1-9a-fA-F][0-9a-fA-F]{16,}$/;
-const kinds: ReadonlySet<unknown> = new Set<FdKind>([
+/** What a descriptor may be. */
+export const fdKinds: ReadonlySet<FdKind> = new Set<FdKind>([
   'iommufd',
   'vfio-dev',
   'vfio-container',
@@ -29,6 +30,7 @@ const kinds: ReadonlySet<unknown> = new Set<FdKind>([
   'eventq',
   'dmabuf',
 ]);
+const kinds: ReadonlySet<unknown> = fdKinds;
 const vmaKinds: ReadonlySet<unknown> = new Set<VmaKind>([
   'anon',
   'heap',

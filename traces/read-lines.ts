@@ -3,9 +3,15 @@ import { fileName, type ReadOptions, readChunks } from './read-chunks.ts';
 import type { Sink } from './read-compressed.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
+/**
+ * Where the bytes of a line stand: in `block`, from `from` on, one for each character; no block where a character may have
+ * more than one. Valid until the receiver returns.
+ */
+export type LinePlace = Readonly<{ block: Uint8Array | undefined; from: number }>;
+
 /** Receives a line without its newline; `stop` ends the reading. Lines count from 1. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
-export type LineReceiver = (text: string, lineNumber: number) => void | 'stop';
+export type LineReceiver = (text: string, lineNumber: number, place: LinePlace) => void | 'stop';
 
 /** A line longer than this is an error: no line of any trace format comes near it. Bytes. */
 export const LONGEST_LINE = 16 * 1024 * 1024;
@@ -33,6 +39,7 @@ export function lineSplitter(file: string, onLine: LineReceiver): Sink & Readonl
   let stopped = false;
   let rest: Uint8Array[] = [];
   let restSize = 0;
+  const place: { block: Uint8Array | undefined; from: number } = { block: undefined, from: 0 };
 
   const tooLong = (line: number) =>
     new TraceFormatError(
@@ -52,11 +59,13 @@ export function lineSplitter(file: string, onLine: LineReceiver): Sink & Readonl
         'expected UTF-8, found other bytes',
       );
     }
+    place.block = text.length === block.length ? block : undefined;
     let from = lines === 0 && text.charCodeAt(0) === 0xfeff ? 1 : 0;
     for (let end = text.indexOf('\n', from); end >= 0; end = text.indexOf('\n', from)) {
       lines++;
       if (end - from > LONGEST_LINE) throw tooLong(lines);
-      if (onLine(text.slice(from, end), lines) === 'stop') {
+      place.from = from;
+      if (onLine(text.slice(from, end), lines, place) === 'stop') {
         stopped = true;
         return 'stop';
       }

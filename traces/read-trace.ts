@@ -2,8 +2,9 @@ import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseLine } from './format.ts';
 import { fileName, type ReadOptions, unreadable } from './read-chunks.ts';
-import { readLines } from './read-lines.ts';
+import { type LinePlace, readLines } from './read-lines.ts';
 import type { RecordedLine } from './recording.ts';
+import { scanIoctl } from './scan-line.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
 /** Receives a line of a recording; `stop` ends the reading. Lines count from 1. */
@@ -26,7 +27,9 @@ export async function readTrace(
 ): Promise<void> {
   const file = fileName(path);
   let begun = false;
-  const onText = (text: string, lineNumber: number) => {
+  const onText = (text: string, lineNumber: number, { block, from }: LinePlace) => {
+    const ioctl = begun && block !== undefined ? scanIoctl(text, block, from) : undefined;
+    if (ioctl !== undefined) return onLine(ioctl, lineNumber);
     if (text.length < 3 && text.trim() === '') return undefined;
     const at = { file, line: lineNumber };
     const line = parseLine(text, at);

@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseLine } from '../traces/format.ts';
+import type { RecordedLine } from '../traces/recording.ts';
+import { scanIoctl } from '../traces/scan-line.ts';
+import { CORPUS } from './support/cli.ts';
+
+const at = { file: 'f', line: 1 };
+
+function linesOf(path: string): string[] {
+  const content = gunzipSync(readFileSync(join(CORPUS, path))).toString('latin1');
+  return content.split('\n').filter((line) => line !== '');
+}
+
+const lines = [
+  ...linesOf('kernel-7.3.4/deep/deep-005301.jsonl.gz').slice(0, 4000),
+  ...linesOf('kernel-7.3.4/vfio-vtd/vtd-000001.jsonl.gz').slice(0, 1000),
+];
+const ioctls = lines.filter((line) => line.includes('"ev":"ioctl"'));
+
+/** The scanner on a line in the middle of a block. */
+function scan(line: string): RecordedLine | undefined {
+  const before = '{"seq":9}\n';
+  return scanIoctl(line, Buffer.from(`${before}${line}\n`, 'latin1'), before.length);
+}
+
+function parse(line: string): RecordedLine | 'refused' {
+  try {
+    return parseLine(line, at);
+  } catch {
+    return 'refused';
+  }
+}
+
+/** What the scanner reads, parseLine() reads in the same way. */
+function expectAgreement(line: string): void {
+  const scanned = scan(line);
+  if (scanned !== undefined) expect(scanned, line).toStrictEqual(parse(line));
+}
+
+/** Characters that mean something somewhere in a line. */
+const character = fc.constantFrom(...'0123456789abcdefxABCDEFX",:{}[]-+.eE \\u\t_');
+const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+
+type Change = (line: string) => string;
+const change: fc.Arbitrary<Change> = fc.oneof(
+  fc.tuple(place, character).map(([where, one]): Change => {
+    return (line) => {
+      const index = Math.floor(where * line.length);
+      return line.slice(0, index) + one + line.slice(index + 1);
+    };
+  }),
+  fc.tuple(place, character).map(([where, one]): Change => {
+    return (line) => {
+      const index = Math.floor(where * line.length);
+      return line.slice(0, index) + one + line.slice(index);
+    };
+  }),
+  place.map((where): Change => {
+    return (line) => {
+      const index = Math.floor(where * line.length);
+      return line.slice(0, index) + line.slice(index + 1);
+    };
+  }),
+  place.map(
+    (where): Change =>
+      (line) =>
+        line.slice(0, Math.floor(where * line.length)),
+  ),
+  fc.tuple(place, place).map(([one, other]): Change => {
+    return (line) => {
+      const fields = line.slice(1, -1).split(',');
+      const from = Math.floor(one * fields.length);
+      const [moved] = fields.splice(from, 1);
+      fields.splice(Math.floor(other * fields.length), 0, moved ?? '');
+      return `{${fields.join(',')}}`;
+    };
+  }),
+  fc
+    .tuple(place, fc.constantFrom('-0', '007', '1e3', '4096', '2147483648', '9007199254740993'))
+    .map(([where, number]): Change => {
+      return (line) => {
+        let nth = Math.floor(where * (line.match(/:\d+/g)?.length ?? 1));
+        return line.replace(/:\d+/g, (found) => (nth-- === 0 ? `:${number}` : found));
+      };
+    }),
+);
+
+describe('scanIoctl', () => {
+  it('reads nearly every ioctl of a recording, and as parseLine() does', () => {
+    let scanned = 0;
+    for (const line of ioctls) {
+      if (scan(line) !== undefined) scanned++;
+      expectAgreement(line);
+    }
+    expect(scanned).toBeGreaterThan(ioctls.length * 0.95);
+  });
+
+  it('leaves all other lines alone', () => {
+    const others = lines.filter((line) => !line.includes('"ev":"ioctl"'));
+    for (const line of others) expect(scan(line), line).toBeUndefined();
+  });
+
+  it('reads a changed line as parseLine() does, or not at all', () => {
+    const changed = fc
+      .tuple(fc.constantFrom(...ioctls), fc.array(change, { minLength: 1, maxLength: 3 }))
+      .map(([line, changes]) => changes.reduce((text, make) => make(text), line));
+    fc.assert(fc.property(changed, expectAgreement), { seed: 7, numRuns: 20_000 });
+  });
+
+  it('meets changed lines that both read', () => {
+    const harmless = fc.sample(fc.tuple(fc.constantFrom(...ioctls), change), { seed: 7, numRuns: 2000 });
+    const read = harmless.filter(([line, make]) => make(line) !== line && scan(make(line)) !== undefined);
+    expect(read.length).toBeGreaterThan(100);
+  });
+
+  it.each(['', '{', '{"seq":', '{"seq":1', '{"seq":1,"ns":2,"pid":3,"tid":4,"ev":"ioctl","fd":5'])(
+    'refuses the beginning of a line: %s',
+    (line) => {
+      expect(scan(line)).toBeUndefined();
+    },
+  );
+
+  it('refuses a line that goes on after the object', () => {
+    const [line = ''] = ioctls;
+    expect(scan(line)).toBeDefined();
+    expect(scan(`${line} `)).toBeUndefined();
+    expect(scan(`${line}{}`)).toBeUndefined();
+  });
+});
