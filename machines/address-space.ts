@@ -13,6 +13,8 @@ export type Vma = Readonly<{
   huge: boolean;
   /** Number of the snapshot in which this mapping was first seen: new mappings have new pages. */
   born: number;
+  /** Name of its pages; of a shared mapping only while the file was never truncated. */
+  key: string;
 }>;
 
 /** Immutable once built; a change replaces it. */
@@ -127,18 +129,17 @@ export function readableBytes(space: AddressSpace | undefined, address: number, 
   return refused < 0 ? length : refused - address;
 }
 
-/** Identity of the page at `page` (address divided by 4096) in `vma`. */
-export function pageIdentity(
-  space: AddressSpace,
-  vma: Vma,
-  page: number,
-  generationOf: (ino: number) => number,
-): { key: string; page: number } {
-  if (vma.shared) {
-    return {
-      key: `ino:${vma.ino}/${generationOf(vma.ino)}`,
-      page: page - vma.start / 4096 + vma.offset / 4096,
-    };
-  }
-  return { key: `mm:${space.id}/${vma.born}`, page };
+/** Name of the pages of a private mapping. */
+export function privateKey(spaceId: number, born: number): string {
+  return `mm:${spaceId}/${born}`;
+}
+
+/** Name of the pages of a file; truncation makes new ones. */
+export function fileKey(ino: number, generation: number): string {
+  return `ino:${ino}/${generation}`;
+}
+
+/** Number of the page at `page` (address divided by 4096) among those of its mapping's key. */
+export function pageInKey(vma: Vma, page: number): number {
+  return vma.shared ? page - vma.start / 4096 + vma.offset / 4096 : page;
 }

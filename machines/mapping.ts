@@ -37,20 +37,25 @@ export type MappingRequest = Readonly<{
   prot: number;
 }>;
 
+/** The low twelve bits: all that an alignment can ask for. */
+function lowBitsOf(value: bigint): number {
+  return Number(BigInt.asUintN(12, value));
+}
+
 export type Mapping = Readonly<{ iova: bigint; areas: MappedArea[]; captures: readonly Capture[] }>;
 
 /** iopt_map_pages(): checks in the kernel's order; the areas that would appear, or why not. */
 export function planMapping(site: Site, request: MappingRequest): Mapping | Failure {
   const { ioas, slices, length } = request;
-  const align = BigInt(ioas.align);
-  if (length === 0n || length % align !== 0n) return { rule: 'map/length' };
+  const mask = ioas.align - 1;
+  if (length === 0n || lowBitsOf(length) & mask) return { rule: 'map/length' };
   const iova = request.iova === undefined ? chosen(site, request) : fixed(ioas, request.iova, length);
   if (typeof iova !== 'bigint') return iova;
   const areas: MappedArea[] = [];
   let at = iova;
   for (const slice of slices) {
     if (request.prot & PROT_WRITE && !slice.source.writable) return { rule: 'map/pages-writable' };
-    if ((slice.startByte & 0xfffn) % align !== 0n) return { rule: 'map/page-offset' };
+    if (lowBitsOf(slice.startByte) & mask) return { rule: 'map/page-offset' };
     if (Number((slice.startByte + slice.length + 0xfffn) >> 12n) > slice.source.npages)
       return { rule: 'map/pages-wrap' };
     areas.push({
@@ -88,7 +93,7 @@ function chosen(site: Site, request: MappingRequest): bigint | Failure {
 }
 
 function fixed(ioas: Ioas, iova: bigint, length: bigint): bigint | Failure {
-  if (iova % BigInt(ioas.align) !== 0n) return { rule: 'map/iova-aligned' };
+  if (lowBitsOf(iova) & (ioas.align - 1)) return { rule: 'map/iova-aligned' };
   const last = iova + length - 1n;
   if (last > U64_MAX) return { rule: 'map/iova-overflow' };
   if (intersectsAny(ioas.reserved, iova, last)) return { rule: 'map/reserved' };
@@ -137,7 +142,7 @@ function fillArea(
 function mapInto(site: Site, granule: number, area: MappedArea): Failure | undefined {
   const generic = site.kernel.has.has('generic-page-tables');
   if (area.prot === 0 && generic) return { rule: 'domain/prot' };
-  if ((area.iova | (area.last + 1n)) & BigInt(granule - 1))
+  if ((lowBitsOf(area.iova) | lowBitsOf(area.last + 1n)) & (granule - 1))
     return { rule: generic ? 'domain/granule' : 'domain/granule-classic' };
   return undefined;
 }

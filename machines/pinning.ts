@@ -1,9 +1,10 @@
 /** Which pages of a pages object a domain or an access would pin now, and what refuses it (pages.c, memory accounting). */
 import type { NewPages } from '../events/ioas.ts';
 import type { Capture, Piece } from '../events/memory.ts';
-import { type AddressSpace, maybeHeap, pageIdentity, type Vma, vmaAt } from './address-space.ts';
+import { type AddressSpace, fileKey, maybeHeap, pageInKey, type Vma, vmaAt } from './address-space.ts';
 import { type Pages, uncovered } from './pages.ts';
 import type { Failure, Site } from './site.ts';
+import { keyOf } from './user-page.ts';
 
 const PAGE = 4096;
 const NONE: readonly Piece[] = [];
@@ -96,17 +97,11 @@ function pinUser(
     if (!vma.read || (source.writable && !vma.write) || !pinnable(vma, source.writable))
       return { rule: 'pin/user-memory' };
     const stop = Math.min(vma.end, end);
-    const identity = pageIdentity(
-      space,
-      vma,
-      at / PAGE,
-      (ino) => site.world.inodes.get(ino)?.generation ?? 0,
-    );
     pieces.push({
       first: at / PAGE - base,
       last: stop / PAGE - base - 1,
-      key: identity.key,
-      base: identity.page,
+      key: keyOf(site, vma),
+      base: pageInKey(vma, at / PAGE),
       compound: vma.huge,
     });
     at = stop;
@@ -142,7 +137,7 @@ function pinFile(
   pieces.push({
     first: from,
     last: to,
-    key: `ino:${source.ino}/${inode.generation}`,
+    key: fileKey(source.ino, inode.generation),
     base: Number(source.basePage) + from,
     compound: source.fileType === 'hugetlb',
   });

@@ -1,6 +1,6 @@
 /** One page of user memory seen by two paths: what get_user_pages() finds now, and what a pin holds. */
 import type { AddressSpace } from './address-space.ts';
-import { pageIdentity, vmaAt } from './address-space.ts';
+import { fileKey, pageInKey, type Vma, vmaAt } from './address-space.ts';
 import { pinnedPage } from './pages.ts';
 import type { PinSource, Tally } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
@@ -18,13 +18,13 @@ export function currentPage(site: Site, userAddress: bigint): PageIdentity | Fai
   if (space === undefined || !space.known) return { missing: 'the address space of the calling process' };
   const vma = address >= 0 && address < space.top ? vmaAt(space, address) : undefined;
   if (vma === undefined || !vma.read || vma.kind === 'device') return { rule: 'user-page/fault' };
-  const identity = pageIdentity(
-    space,
-    vma,
-    Math.floor(address / 4096),
-    (ino) => site.world.inodes.get(ino)?.generation ?? 0,
-  );
-  return { ...identity, compound: vma.huge };
+  return { key: keyOf(site, vma), page: pageInKey(vma, Math.floor(address / 4096)), compound: vma.huge };
+}
+
+/** Name of the pages of a mapping now. */
+export function keyOf(site: Site, vma: Vma): string {
+  const generation = vma.shared ? (site.world.inodes.get(vma.ino)?.generation ?? 0) : 0;
+  return generation === 0 ? vma.key : fileKey(vma.ino, generation);
 }
 
 /** The page that index `index` of `source` is pinned to, pins of the command under decision included. */

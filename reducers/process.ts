@@ -1,7 +1,14 @@
 /** What events leave behind in processes and their memory. */
 import type { MappingFact, MemoryEvent } from '../events/memory.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { type AddressSpace, unknownSpace, type Vma, vmaAt } from '../machines/address-space.ts';
+import {
+  type AddressSpace,
+  fileKey,
+  privateKey,
+  unknownSpace,
+  type Vma,
+  vmaAt,
+} from '../machines/address-space.ts';
 import type { Process, World } from '../machines/world.ts';
 import { endIfUnused } from './file.ts';
 import { contextOf, use } from './objects.ts';
@@ -78,7 +85,8 @@ export function reduceMemory(world: World, event: MemoryEvent): void {
 function fork(world: World, pid: number, parentPid: number): void {
   const parent = processOf(world, parentPid);
   const space = world.spaces.get(parent.spaceId) ?? unknownSpace(parent.spaceId, world.userTop);
-  world.spaces.set(pid, { ...space, id: pid });
+  const vmas = space.vmas.map((vma) => (vma.shared ? vma : { ...vma, key: privateKey(pid, vma.born) }));
+  world.spaces.set(pid, { ...space, id: pid, vmas });
   world.processes.set(pid, {
     ...parent,
     pid,
@@ -96,20 +104,38 @@ function fork(world: World, pid: number, parentPid: number): void {
 function withMappings(space: AddressSpace, mappings: readonly MappingFact[]): AddressSpace {
   const told = space.told + 1;
   const vmas: Vma[] = [];
-  for (const mapping of mappings) appendMapping(space, mapping, told, vmas);
+  let index = 0;
+  for (const mapping of mappings) index = appendMapping(space, mapping, told, index, vmas);
   return { id: space.id, known: true, vmas, told, gone: false, top: space.top };
 }
 
-function appendMapping(space: AddressSpace, mapping: MappingFact, told: number, vmas: Vma[]): void {
+/** Cuts a mapping where the old ones begin and end; answers the index of the old mapping to go on with. */
+function appendMapping(
+  space: AddressSpace,
+  mapping: MappingFact,
+  told: number,
+  from: number,
+  vmas: Vma[],
+): number {
   let at = mapping.start;
+  let index = from;
   while (at < mapping.end) {
-    const before = vmaAt(space, at);
+    while (index < space.vmas.length && (space.vmas[index] as Vma).end <= at) index++;
+    const next = space.vmas[index];
+    const before = next !== undefined && next.start <= at ? next : undefined;
     const alike = before !== undefined && sameMapping(before, mapping, at);
-    const end = Math.min(mapping.end, before?.end ?? nextStart(space, at));
-    const offset = mapping.offset + (at - mapping.start);
-    vmas.push({ ...mapping, start: at, end, offset, born: alike ? before.born : told });
+    const end = Math.min(mapping.end, before?.end ?? next?.start ?? mapping.end);
+    vmas.push(pieceOf(space, mapping, at, end, alike ? before.born : told));
     at = end;
   }
+  return index;
+}
+
+function pieceOf(space: AddressSpace, mapping: MappingFact, start: number, end: number, born: number): Vma {
+  const { read, write, shared, kind, ino, huge } = mapping;
+  const offset = mapping.offset + (start - mapping.start);
+  const key = shared ? fileKey(ino, 0) : privateKey(space.id, born);
+  return { start, end, read, write, shared, kind, ino, offset, huge, born, key };
 }
 
 function sameMapping(before: Vma, mapping: MappingFact, at: number): boolean {
@@ -119,11 +145,6 @@ function sameMapping(before: Vma, mapping: MappingFact, at: number): boolean {
     before.shared === mapping.shared &&
     (mapping.ino === 0 || before.offset + (at - before.start) === mapping.offset + (at - mapping.start))
   );
-}
-
-function nextStart(space: AddressSpace, at: number): number {
-  for (const vma of space.vmas) if (vma.start > at) return vma.start;
-  return Number.POSITIVE_INFINITY;
 }
 
 /** munmap is not told: a window is gone when nothing is mapped at its address any more. */
