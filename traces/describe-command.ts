@@ -112,9 +112,15 @@ export function describeCall(line: CallLine): string {
   return data === undefined || data === '' || data.length > DATA_SHOWN ? text : `${text} data=${data}`;
 }
 
+/** An output, or an input that the kernel changed. */
+function isNews(call: DecodedCall, name: string, value: unknown): boolean {
+  return call.layout?.fields[name]?.[0].startsWith('out_') === true || call.fields[name] !== value;
+}
+
 /** What a success wrote back, by header names: `ioas=1`; empty where nothing was. */
 export function describeReply(call: DecodedCall, outcome: Outcome): string {
   return Object.entries(outcome.reply ?? {})
+    .filter(([name, value]) => isNews(call, name, value))
     .map(([name, value]) =>
       value === UNKNOWABLE ? `${fieldName(call, name)}=?` : fieldText(call, name, value as FieldValue),
     )

@@ -6,7 +6,7 @@ import type { Context } from '../machines/world.ts';
 import { type FieldValue, withField } from './decoded-call.ts';
 import { FLAG_NAMES, fieldName, fieldText } from './describe-command.ts';
 import type { CallLine } from './engine.ts';
-import { wantedBy } from './explain-cause-id.ts';
+import { refusedField, wantedBy } from './explain-cause-id.ts';
 import { type Target, targetOf } from './explain-cause-mapping.ts';
 import { deviceOfCall } from './explain-cause-slot.ts';
 import { bigField, idFieldsOf, numberField, type Scene } from './explain-scene.ts';
@@ -130,22 +130,36 @@ function flags({ call }: Scene): Values[] {
   return values;
 }
 
+/** Page tables, fault queues and the like may be chosen freely; what a call is about may not. */
+function isChoice(call: Scene['call'], name: string): boolean {
+  return CHOICES.has(name) || (name === 'id' && (call.type ?? '').startsWith('TestMockDomain'));
+}
+
+const CHOICES = new Set(['ptId', 'hwptId', 'viommuId', 'faultId', 'devId']);
+
+function filesOf(scene: Scene, kind: string): number[] {
+  const open = [...(scene.process?.fds ?? [])];
+  return open.filter(([, fileId]) => scene.before.files.get(fileId)?.kind === kind).map(([fd]) => fd);
+}
+
 /** Every object of the context, those of the wanted kind first; descriptors where `id` is one. */
 function ids(scene: Scene, rule: RuleId): Values[] {
   const { context, call } = scene;
   if (context === undefined || call.type === 'Destroy') return [];
   const kinds = wantedBy(rule)?.kinds ?? [];
-  const objects = context.objects.filter(
-    (one) => one !== undefined && one.kind !== 'access' && one.kind !== 'tombstone',
-  );
+  const objects = context.objects
+    .filter((one) => one !== undefined)
+    .filter(({ kind }) => kind !== 'access' && kind !== 'tombstone');
   const rank = (kind: string): number => (kinds.some((one) => one === kind) ? 0 : 1);
-  const sorted = objects
-    .toSorted((one, other) => rank(one?.kind ?? '') - rank(other?.kind ?? ''))
-    .slice(0, IDS_MAX);
-  const values = idFieldsOf(call).flatMap((name) => sorted.map((one) => ({ [name]: one?.id ?? 0 })));
-  if (rule === 'access/descriptor')
-    for (const [fd, fileId] of scene.process?.fds ?? [])
-      if (scene.before.files.get(fileId)?.kind === 'access') values.push({ id: fd });
+  const sorted = objects.toSorted((one, other) => rank(one.kind) - rank(other.kind)).slice(0, IDS_MAX);
+  const refused = refusedField(scene, rule);
+  const names = idFieldsOf(call).filter(
+    (name) => name === refused || (refused === undefined && isChoice(call, name)),
+  );
+  const values = names.flatMap((name) => sorted.map((one) => ({ [name]: one.id })));
+  if (/^vfio-bind\/(descriptor|not-iommufd|arguments)$/.test(rule))
+    values.push(...filesOf(scene, 'iommufd').map((fd) => ({ iommufd: fd })));
+  if (rule === 'access/descriptor') values.push(...filesOf(scene, 'access').map((id) => ({ id })));
   return values;
 }
 
@@ -225,5 +239,11 @@ function slots(scene: Scene): Values[] {
 }
 
 function plain({ call }: Scene): Values[] {
-  return Object.keys(call.fields).flatMap((name) => (PLAIN[name] ?? []).map((value) => ({ [name]: value })));
+  const virtId = call.fields['virtId'];
+  const next: Values[] =
+    typeof virtId === 'bigint' ? [1n, 2n, 3n].map((more) => ({ virtId: virtId + more })) : [];
+  const known = Object.keys(call.fields).flatMap((name) =>
+    (PLAIN[name] ?? []).map((value) => ({ [name]: value })),
+  );
+  return [...next, ...known];
 }

@@ -1,10 +1,11 @@
 /** Why a range of IOVAs did not do: areas in the way, reserved ranges, alignment, areas that stick out. */
 
 import type { RuleId } from '../events/rules.ts';
-import { areaCount, firstIntersecting, forEachArea, nextAfter } from '../machines/area-tree.ts';
+import { type Area, areaCount, firstIntersecting, forEachArea, nextAfter } from '../machines/area-tree.ts';
 import { type Ioas, objectOf } from '../machines/objects.ts';
 import type { Context } from '../machines/world.ts';
 import { hex, rangeText } from './describe-command.ts';
+import { reservedIn } from './explain-cause-reserved.ts';
 import {
   bigField,
   type Cause,
@@ -12,6 +13,7 @@ import {
   madeText,
   makerOf,
   numberField,
+  openObject,
   type Scene,
   stepText,
 } from './explain-scene.ts';
@@ -19,6 +21,7 @@ import { areaStep, lastStep, type Step } from './provenance.ts';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const PAGE = 4096;
+const DEMANDS_SHOWN = 3;
 
 export type Target = Readonly<{ ioas: Ioas; start: bigint; last: bigint }>;
 
@@ -27,9 +30,13 @@ export function targetOf(scene: Scene): Target | undefined {
   const { call, context } = scene;
   if (context === undefined) return undefined;
   const compat = call.type === 'VfioIommuMapDma' || call.type === 'VfioIommuUnmapDma';
-  const id = compat
-    ? context.compatIoasId
-    : (numberField(call, 'dstIoasId') ?? numberField(call, 'ioasId') ?? numberField(call, 'id'));
+  const open = openObject(scene);
+  const id =
+    open?.kind === 'access'
+      ? open.ioasId
+      : compat
+        ? context.compatIoasId
+        : (numberField(call, 'dstIoasId') ?? numberField(call, 'ioasId') ?? numberField(call, 'id'));
   const ioas = id === undefined ? undefined : objectOf(context, id, 'ioas');
   const start = bigField(call, 'dstIova') ?? bigField(call, 'iova') ?? bigField(call, 'start');
   const length = bigField(call, 'length');
@@ -37,6 +44,15 @@ export function targetOf(scene: Scene): Target | undefined {
   const everything = call.type === 'IoasUnmap' && start === 0n && length === U64_MAX;
   const end = start + length - 1n;
   return { ioas, start, last: everything || end > U64_MAX ? U64_MAX : end };
+}
+
+/** What a COPY reads. */
+function sourceOf({ call }: Scene, context: Context): Target | undefined {
+  const ioas = objectOf(context, numberField(call, 'srcIoasId') ?? 0, 'ioas');
+  const start = bigField(call, 'srcIova');
+  const length = bigField(call, 'length');
+  if (ioas === undefined || start === undefined || length === undefined) return undefined;
+  return { ioas, start, last: start + length - 1n };
 }
 
 const RULES = new Set<RuleId>([
@@ -52,6 +68,8 @@ const RULES = new Set<RuleId>([
   'unmap/partial',
   'unmap/locked',
   'ioas-unmap/nothing',
+  'access/covered',
+  'ioas-copy/covered',
   'domain/granule',
   'domain/granule-classic',
 ]);
@@ -60,7 +78,7 @@ const RULES = new Set<RuleId>([
 export function mappingCause(scene: Scene, rule: RuleId): Cause | undefined {
   const { context } = scene;
   if (!RULES.has(rule) || context === undefined) return undefined;
-  const target = targetOf(scene);
+  const target = rule === 'ioas-copy/covered' ? sourceOf(scene, context) : targetOf(scene);
   if (target === undefined)
     return rule === 'reserve/in-use' || rule === 'ioas/alignment' ? joining(scene, context, rule) : undefined;
   const { ioas, start, last } = target;
@@ -77,6 +95,9 @@ export function mappingCause(scene: Scene, rule: RuleId): Cause | undefined {
       return partial(scene, context, target);
     case 'unmap/locked':
       return areasIn(scene, context, target, 'is kept by a HW queue', (area) => area.locks > 0);
+    case 'access/covered':
+    case 'ioas-copy/covered':
+      return gaps(scene, context, target);
     case 'ioas-unmap/nothing':
       return nothing(scene, context, target);
     default:
@@ -98,7 +119,7 @@ function areasIn(
   context: Context,
   { ioas, start, last }: Target,
   what: string,
-  only: (area: { locks: number }) => boolean = () => true,
+  only: (area: Area) => boolean = () => true,
 ): Cause {
   const text: string[] = [];
   const steps: (Step | undefined)[] = [];
@@ -120,53 +141,6 @@ function areasIn(
   return { text, steps: distinctSteps(steps) };
 }
 
-/** Who reserved a range, in words, and the step that did. */
-export function ownerText(
-  scene: Scene,
-  context: Context,
-  ioasId: number,
-  owner: string,
-  start: bigint,
-): { text: string; step: Step | undefined } {
-  const [kind, word] = owner.split(':');
-  const id = Number(word);
-  const object = context.objects[id];
-  const step = makerOf(scene, id);
-  if (kind === 'hwpt' && object?.kind === 'hwpt-paging') {
-    const { aperture } = object.domain;
-    const range = rangeText(aperture.start, aperture.last);
-    return { text: `HWPT ${id}${madeText(step)}, whose aperture is ${range}`, step };
-  }
-  const reserved = lastStep(
-    scene.steps,
-    (event) =>
-      event.type === 'RangeReserved' &&
-      event.context === context.id &&
-      event.id === ioasId &&
-      event.owner === owner &&
-      event.start === start,
-  );
-  const at = reserved === undefined ? '' : ` (${stepText(reserved)})`;
-  if (kind === 'device' && object?.kind === 'device')
-    return { text: `device ${id} ${object.traits.name}, attached${at}`, step: reserved };
-  return { text: kind === 'test' ? `IOMMU_TEST_OP_ADD_RESERVED${at}` : `${owner}${at}`, step: reserved };
-}
-
-function reservedIn(scene: Scene, context: Context, ioas: Ioas, start: bigint, last: bigint): Cause {
-  const text: string[] = [];
-  const steps: (Step | undefined)[] = [];
-  for (const range of ioas.reserved) {
-    if (range.start > last || range.last < start) continue;
-    const { text: owner, step } = ownerText(scene, context, ioas.id, range.owner, range.start);
-    text.push(`${rangeText(range.start, range.last)} of IOAS ${ioas.id} is reserved by ${owner}`);
-    steps.push(step);
-  }
-  return {
-    text: text.map((line, index) => (index === 0 ? `${rangeText(start, last)} is asked for; ${line}` : line)),
-    steps: distinctSteps(steps),
-  };
-}
-
 /** The alignment of an IOAS and the objects that demand it. */
 function alignment(scene: Scene, ioas: Ioas): Cause {
   const steps: (Step | undefined)[] = [];
@@ -184,7 +158,9 @@ function alignment(scene: Scene, ioas: Ioas): Cause {
     steps.push(makerOf(scene, id));
     who.push(`hidden access ${id}${madeText(makerOf(scene, id))}, which pins whole pages`);
   }
-  const by = who.length === 0 ? 'nothing demands more' : `demanded by ${who.join(' and by ')}`;
+  const more = who.length > DEMANDS_SHOWN ? ` and by ${who.length - DEMANDS_SHOWN} more` : '';
+  const named = who.slice(0, DEMANDS_SHOWN).join(' and by ');
+  const by = who.length === 0 ? 'no object demands more' : `demanded by ${named}${more}`;
   return {
     text: [`the alignment of IOAS ${ioas.id} is ${hex(ioas.align)}: ${by}`],
     steps: distinctSteps(steps),
@@ -196,7 +172,7 @@ function noSpace(scene: Scene, context: Context, ioas: Ioas): Cause {
   const reserved = reservedIn(scene, context, ioas, 0n, U64_MAX);
   const text = [
     `IOAS ${ioas.id} has ${areaCount(ioas.areas)} areas; automatic IOVAs may come from ${allowed === '' ? 'everywhere' : allowed}`,
-    ...reserved.text.map((line) => line.replace(/^.* is asked for; /, '')),
+    ...reserved.text,
   ];
   return { text, steps: reserved.steps };
 }
@@ -245,13 +221,41 @@ function nothing(scene: Scene, context: Context, { ioas, start, last }: Target):
   return { text, steps: distinctSteps([unmapped]) };
 }
 
+/** Which part of the range no area covers. */
+function gaps(scene: Scene, context: Context, { ioas, start, last }: Target): Cause {
+  const steps: (Step | undefined)[] = [];
+  let free = start;
+  forEachArea(
+    ioas.areas,
+    (area) => {
+      if (area.iova > free) return false;
+      free = area.last + 1n;
+      steps.push(areaStep(scene.steps, context.id, ioas.id, area.iova));
+      return true;
+    },
+    start,
+    last,
+  );
+  return { text: [`nothing is mapped at ${hex(free)} of IOAS ${ioas.id}`], steps: distinctSteps(steps) };
+}
+
+/** The IOAS that the call names, whatever the field is called. */
+export function ioasNamed({ call, context }: Scene): Ioas | undefined {
+  const fields = ['ptId', 'ioasId', 'objectId', 'id'];
+  const id = fields.map((name) => numberField(call, name)).find((value) => value !== undefined);
+  return context === undefined || id === undefined ? undefined : objectOf(context, id, 'ioas');
+}
+
 /** A domain or an access that cannot join: which areas and promises of the IOAS are in the way. */
 function joining(scene: Scene, context: Context, rule: RuleId): Cause | undefined {
-  const id =
-    numberField(scene.call, 'ptId') ?? numberField(scene.call, 'ioasId') ?? numberField(scene.call, 'id');
-  const ioas = id === undefined ? undefined : objectOf(context, id, 'ioas');
+  const ioas = ioasNamed(scene);
   if (ioas === undefined) return undefined;
-  const areas = areasIn(scene, context, { ioas, start: 0n, last: U64_MAX }, 'is mapped');
+  const odd = (area: Area): boolean => ((area.iova | (area.last + 1n) | area.startByte) & 0xfffn) !== 0n;
+  const everywhere = { ioas, start: 0n, last: U64_MAX };
+  const areas =
+    rule === 'ioas/alignment'
+      ? areasIn(scene, context, everywhere, 'is not aligned to pages', odd)
+      : areasIn(scene, context, everywhere, 'is mapped');
   return rule === 'ioas/alignment'
     ? { ...areas, text: [...alignment(scene, ioas).text, ...areas.text] }
     : areas;

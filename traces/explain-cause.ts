@@ -6,6 +6,7 @@ import { idCause } from './explain-cause-id.ts';
 import { mappingCause } from './explain-cause-mapping.ts';
 import { memoryCause } from './explain-cause-memory.ts';
 import { slotCause } from './explain-cause-slot.ts';
+import { viommuCause } from './explain-cause-viommu.ts';
 import { holdersCause, objectLine } from './explain-holders.ts';
 import {
   type Cause,
@@ -14,8 +15,10 @@ import {
   makerOf,
   nameOf,
   numberField,
+  openObject,
   type Scene,
 } from './explain-scene.ts';
+import type { Step } from './provenance.ts';
 
 const NONE: Cause = { text: [], steps: [] };
 
@@ -27,6 +30,7 @@ export function causeOf(scene: Scene, rule: RuleId): Cause {
     mappingCause(scene, rule) ??
     memoryCause(scene, rule) ??
     slotCause(scene, rule) ??
+    viommuCause(scene, rule) ??
     structCause(scene, rule) ??
     descriptorCause(scene, rule) ??
     NONE
@@ -79,13 +83,14 @@ function descriptorCause(scene: Scene, rule: RuleId): Cause | undefined {
 /** The objects that the command names, one line each, with the calls that made them. */
 export function objectsOf(scene: Scene): Cause {
   const text: string[] = [];
-  const steps: Cause['steps'][number][] = [];
-  const seen = new Set<number>();
-  for (const name of idFieldsOf(scene.call)) {
-    const id = numberField(scene.call, name);
-    const object = id === undefined || scene.context === undefined ? undefined : scene.context.objects[id];
-    if (object === undefined || seen.has(object.id)) continue;
-    seen.add(object.id);
+  const steps: Step[] = [];
+  const open = openObject(scene);
+  const named = idFieldsOf(scene.call).map(
+    (name) => scene.context?.objects[numberField(scene.call, name) ?? 0],
+  );
+  const access = open?.kind === 'access' ? scene.context?.objects[open.ioasId] : undefined;
+  for (const object of new Set([...named, open, access])) {
+    if (object === undefined) continue;
     text.push(objectLine(scene, object));
     const step = makerOf(scene, object.id);
     if (step !== undefined) steps.push(step);

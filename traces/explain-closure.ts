@@ -1,7 +1,7 @@
 /** A first guess at the calls that an answer depends on: who made the objects involved, and what had to be there for their ids. */
 import type { Event } from '../events/event.ts';
 import { decodeCall } from './decoded-call.ts';
-import { idFieldsOf, numberField, type Scene } from './explain-scene.ts';
+import { idFieldsOf, numberField, openObject, type Scene } from './explain-scene.ts';
 import { isCall, type Life, type Step } from './provenance.ts';
 
 /** Fields of events that name objects of the event's context. */
@@ -80,6 +80,8 @@ export function closureOf(scene: Scene, related: readonly Step[]): ReadonlySet<S
     add(stay?.made);
     if (stay !== undefined && stay.to < at) add(stay.ended);
   };
+  const open = openObject(scene);
+  if (open !== undefined) need(scene.result.context, open.id, steps.length);
   for (const [context, id] of namesOf(scene.step)) need(context, id, steps.length);
   for (const step of related) add(step);
   for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
@@ -92,11 +94,8 @@ export function closureOf(scene: Scene, related: readonly Step[]): ReadonlySet<S
   return found;
 }
 
-/** Ids that `step` made and that neither the call nor another of `steps` names: they only occupy their numbers. */
-export function placeholdersIn(scene: Scene, steps: readonly Step[], step: Step): number[] {
-  const named = new Set(
-    [...steps, scene.step].flatMap((one) => (one === step ? [] : namesOf(one))).map(String),
-  );
-  const made = step.fates.filter(({ fate }) => fate === 'made');
-  return made.some(({ context, id }) => named.has(String([context, id]))) ? [] : made.map(({ id }) => id);
+/** Whether one of `others` names an object that `step` made. */
+export function isNamed(step: Step, others: readonly Step[]): boolean {
+  const named = new Set(others.flatMap((one) => namesOf(one).map(String)));
+  return step.fates.some(({ context, id, fate }) => fate === 'made' && named.has(String([context, id])));
 }

@@ -201,6 +201,15 @@ export function objectLine(scene: Scene, object: IommuObject): string {
     case 'viommu':
       facts.unshift(`on HWPT ${object.hwptId}`);
       break;
+    case 'access':
+      facts.unshift(object.ioasId === 0 ? 'on no IOAS' : `on IOAS ${object.ioasId}`);
+      break;
+    case 'fault':
+      facts.unshift(`${object.queued.length} queued, ${object.pending.size} to be answered`);
+      break;
+    case 'veventq':
+      facts.unshift(`${object.queued.length} queued`);
+      break;
     case 'selftest':
       facts.unshift(`of device ${object.deviceId}`);
       break;

@@ -1,18 +1,17 @@
 /** The earlier calls that made an answer what it is: the smallest set for which a replay of them alone still gives it. */
-import type { Event } from '../events/event.ts';
-import type { World } from '../machines/world.ts';
-import { copyWorld } from './copy-world.ts';
-import type { DecodedCall } from './decoded-call.ts';
-import { type CallLine, type CallResult, ReplayEngine } from './engine.ts';
-import { closureOf } from './explain-closure.ts';
-import { describeEvent } from './explain-event.ts';
-import { idFieldsOf, numberField, type Scene } from './explain-scene.ts';
-import { askedOf, fatesOf, isCall, type Step } from './provenance.ts';
+import { IOMMU_IOAS_ALLOC } from '../events/ioctl-number.ts';
+import { closureOf, isNamed } from './explain-closure.ts';
+import { madeUp } from './explain-lab.ts';
+import { type Replay, replayAlone } from './explain-replay.ts';
+import type { Scene } from './explain-scene.ts';
+import { askedOf, isCall, type Step } from './provenance.ts';
 import type { RecordedLine } from './recording.ts';
 
 export type Predecessors = Readonly<{
   /** Calls, in the order of the recording. */
   steps: readonly Step[];
+  /** Of these, the calls whose objects nothing needs: only their ids have to be taken. Found by allocating others instead. */
+  placeholders: ReadonlyMap<Step, readonly number[]>;
   /** Calls between the last moment without a context and this one. */
   earlier: number;
   /** Replaying `steps`, the facts of the recording and the call gave the same answer. */
@@ -37,69 +36,34 @@ interface Search {
   replays: number;
 }
 
-/** What a replay has to reproduce: the answer, the bytes, the changes, and what the named ids stand for. */
-function signature(
-  world: World,
-  ended: ReadonlySet<string>,
-  call: DecodedCall,
-  line: CallLine,
-): (result: CallResult | undefined, events: readonly Event[]) => string {
-  const fileId = world.processes.get(line.pid)?.fds.get(line.fd);
-  const contextId = (fileId === undefined ? undefined : world.files.get(fileId))?.contextId ?? 0;
-  const context = world.contexts.get(contextId);
-  const kinds = idFieldsOf(call).map((name) => {
-    const id = numberField(call, name) ?? 0;
-    return context?.objects[id]?.kind ?? (ended.has(`${contextId}/${id}`) ? 'ended' : 'never');
-  });
-  return (result, events) => {
-    const { rule, ret, missing } = result?.outcome ?? {};
-    const changes = events.map(describeEvent);
-    return JSON.stringify([
-      rule ?? '',
-      missing ?? '',
-      ret ?? 0,
-      result?.out ?? '',
-      result?.ptrOut ?? '',
-      kinds,
-      changes,
-    ]);
-  };
-}
-
-/** Replays the chosen items from `base`, then the call; undefined where the model breaks on such a history. */
-function replay(scene: Scene, lines: Iterable<RecordedLine>): string | undefined {
-  const world = copyWorld(scene.history.base);
-  const ended = new Set<string>();
-  let events: Event[] = [];
-  const { kernel, platform } = scene.history.session;
-  const onEvent = (event: Event): void => {
-    events.push(event);
-    for (const { context, id, fate } of fatesOf(world, event))
-      if (fate !== 'made') ended.add(`${context}/${id}`);
-  };
-  try {
-    const engine = new ReplayEngine(world, { kernel, platform, onEvent });
-    for (const line of lines) engine.feed(line);
-    const sign = signature(world, ended, scene.call, scene.line);
-    events = [];
-    return sign(engine.feed(askedOf(scene.step)), events);
-  } catch {
-    return undefined;
+/** The lines of a replay: the facts, the chosen calls, and whatever stands in for one of them. */
+function linesOf(
+  search: Search,
+  chosen: ReadonlySet<number>,
+  standIn?: Readonly<{ index: number; lines: readonly RecordedLine[] }>,
+): Replay[] {
+  const lines: Replay[] = [];
+  for (const [index, { asked, call, step }] of search.items.entries()) {
+    if (index === standIn?.index) lines.push(...standIn.lines.map((line) => ({ line, expected: undefined })));
+    else if (!call || chosen.has(index)) lines.push({ line: asked, expected: step.result });
   }
+  return lines;
 }
 
 function holds(search: Search, chosen: ReadonlySet<number>): boolean {
   const key = [...chosen].sort((one, other) => one - other).join();
   const known = search.known.get(key);
   if (known !== undefined) return known;
-  const lines: RecordedLine[] = [];
-  for (const [index, item] of search.items.entries())
-    if (!item.call || chosen.has(index)) lines.push(item.asked);
-  search.lines += lines.length + 1;
-  search.replays++;
-  const same = replay(search.scene, lines) === search.wanted;
+  const same = sameAs(search, linesOf(search, chosen));
   search.known.set(key, same);
   return same;
+}
+
+function sameAs(search: Search, lines: readonly Replay[]): boolean {
+  search.replays++;
+  const { found, fed } = replayAlone(search.scene, lines);
+  search.lines += fed;
+  return found === search.wanted;
 }
 
 function without(chosen: readonly number[], from: number, to: number): number[] {
@@ -141,34 +105,66 @@ function itemOf(step: Step): Item {
 /** Finds the smallest set; `related`: the steps that the explanation speaks of, where the search begins. */
 export function predecessorsOf(scene: Scene, related: readonly Step[]): Predecessors {
   const items = scene.steps.map(itemOf);
-  const earlier = items.filter((item) => item.call).length;
-  const changing = indexes(items, (item) => item.call && item.changes);
-  const search: Search = { scene, items, wanted: '', known: new Map(), lines: 0, replays: 0 };
-  const full = replay(
+  const every = indexes(items, (item) => item.call);
+  const search: Search = { scene, items, wanted: '', known: new Map(), lines: 0, replays: 1 };
+  const { found: full } = replayAlone(
     scene,
-    items.map((item) => item.asked),
+    linesOf(search, new Set(every)).map(({ line }) => ({ line, expected: undefined })),
   );
-  if (full === undefined) return { steps: related, earlier, verified: false, minimal: false, replays: 1 };
+  const counts = { placeholders: new Map(), earlier: every.length };
+  if (full === undefined || !sameAnswer(scene, full))
+    return { ...counts, steps: related, verified: false, minimal: false, replays: 1 };
   const exact: Search = { ...search, wanted: full };
-  if (!sameAnswer(scene, full))
-    return { steps: related, earlier, verified: false, minimal: false, replays: 1 };
-  const near = closureOf(scene, related);
-  const sets = [
-    indexes(items, (item) => item.call && item.changes && near.has(item.step)),
-    indexes(items, (item) => item.call && item.changes && item.step.result?.context === scene.result.context),
-    changing,
-    indexes(items, (item) => item.call),
-  ];
-  const start = sets.find((set) => holds(exact, new Set(set))) ?? indexes(items, (item) => item.call);
+  const start = startOf(exact, related) ?? every;
   const { chosen, minimal } = shrink(exact, start);
   const steps = chosen.map((index) => (items[index] as Item).step);
-  return { steps, earlier, verified: true, minimal, replays: exact.replays + 1 };
+  const placeholders = placeholdersOf(exact, chosen);
+  return { ...counts, placeholders, steps, verified: true, minimal, replays: exact.replays };
+}
+
+/** Where to shrink from: what the explanation rests on, else the calls of the context that changed something, else more. */
+function startOf(search: Search, related: readonly Step[]): number[] | undefined {
+  const { items, scene } = search;
+  const near = closureOf(scene, related);
+  const changing = indexes(items, (item) => item.call && item.changes);
+  const own = changing.filter((index) => items[index]?.step.result?.context === scene.result.context);
+  const close = changing.filter((index) => near.has((items[index] as Item).step));
+  return [close, own, changing].find((set) => holds(search, new Set(set)));
 }
 
 /** Whether a replay without results gives the answer that the explanation is about. */
 function sameAnswer(scene: Scene, found: string): boolean {
   const [rule, missing] = JSON.parse(found) as string[];
   return rule === (scene.result.outcome.rule ?? '') && missing === (scene.result.outcome.missing ?? '');
+}
+
+/** Calls that may as well be so many IOMMU_IOAS_ALLOC. */
+function placeholdersOf(search: Search, chosen: readonly number[]): Map<Step, readonly number[]> {
+  const found = new Map<Step, readonly number[]>();
+  for (const index of chosen) {
+    const { step } = search.items[index] as Item;
+    const { line } = step;
+    const ids = step.fates.filter(({ fate }) => fate === 'made').map(({ id }) => id);
+    if (line.ev !== 'ioctl' || line.kind !== 'iommufd' || ids.length === 0) continue;
+    if (Number(line.req) === IOMMU_IOAS_ALLOC) {
+      const others = chosen.map((one) => (search.items[one] as Item).step).filter((one) => one !== step);
+      if (!isNamed(step, [...others, search.scene.step])) found.set(step, ids);
+      continue;
+    }
+    if (search.lines > LINES_MAX) return found;
+    const alloc = {
+      ...madeUp(search.scene, line, IOMMU_IOAS_ALLOC, 'IoasAlloc', {}),
+      pid: line.pid,
+      arg: line.arg,
+    };
+    const lines = ids.map(() => alloc);
+    if (sameAs(search, linesOf(search, new Set(chosen), { index, lines })))
+      found.set(
+        step,
+        ids.sort((one, other) => one - other),
+      );
+  }
+  return found;
 }
 
 function indexes(items: readonly Item[], keep: (item: Item) => boolean): number[] {

@@ -2,11 +2,14 @@
 import {
   IOMMU_HWPT_ALLOC,
   IOMMU_IOAS_ALLOC,
+  IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
   IOMMU_TEST_OP_PASID_ATTACH,
+  IOMMU_TEST_OP_PASID_REPLACE,
   IOMMU_VFIO_IOAS,
+  VFIO_DEVICE_ATTACH_IOMMUFD_PT,
 } from '../events/ioctl-number.ts';
 import type { RuleId } from '../events/rules.ts';
-import { firstIntersecting, forEachArea } from '../machines/area-tree.ts';
+import { type Area, forEachArea } from '../machines/area-tree.ts';
 import { freeId, objectAt } from '../machines/objects.ts';
 import { CAP_IPC_LOCK, CAP_SYS_RAWIO, CAP_SYS_RESOURCE } from '../machines/site.ts';
 import type { Context } from '../machines/world.ts';
@@ -14,8 +17,9 @@ import { withField } from './decoded-call.ts';
 import { describeCall, fieldName } from './describe-command.ts';
 import type { CallLine } from './engine.ts';
 import { refusedField } from './explain-cause-id.ts';
-import { targetOf } from './explain-cause-mapping.ts';
+import { ioasNamed, targetOf } from './explain-cause-mapping.ts';
 import { deviceOfCall } from './explain-cause-slot.ts';
+import { objectsInTheWay } from './explain-cause-viommu.ts';
 import { descriptorOf, madeUp, mockOp } from './explain-lab.ts';
 import { destroyLine, detachLines, releaseLines, unmapLine } from './explain-release.ts';
 import { numberField, type Scene } from './explain-scene.ts';
@@ -23,9 +27,16 @@ import { isCall } from './provenance.ts';
 import type { CredLine, RecordedLine } from './recording.ts';
 
 /** Lines before the call, and the call as it then has to be. */
-export type Prelude = Readonly<{ before: readonly RecordedLine[]; call: CallLine; text?: string }>;
+export type Prelude = Readonly<{
+  before: readonly RecordedLine[];
+  call: CallLine;
+  text?: string;
+  /** `call` is another command. */
+  instead?: boolean;
+}>;
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
+const UNMAPS_MAX = 8;
 const NEST_PARENT = 1;
 const DIRTY_TRACKING = 2;
 const PASID = 8;
@@ -47,17 +58,23 @@ export function preludesOf(scene: Scene, rule: RuleId, asked: CallLine): Prelude
     case 'map/exists':
     case 'reserve/in-use':
     case 'ioas/alignment':
-      return unmapping(scene, context, fd).flatMap(plain);
+      return unmapping(scene, fd, rule).flatMap(plain);
     case 'unmap/locked':
       return target === undefined ? [] : plain(queuesOf(scene, context, fd));
     case 'compat/ioas':
     case 'ioas/exists':
       return ioasPreludes(scene, context, fd, rule, asked);
     case 'replace/attached':
-      return attachFirst(scene, fd, asked);
+      return insteadOf(scene, fd, rule);
+    case 'attach/rid-pasid-compat':
+      return ridPreludes(scene, context, fd, asked);
     default:
       return [
         ...facts,
+        ...insteadOf(scene, fd, rule),
+        ...objectsInTheWay(scene, rule).flatMap((one) =>
+          plain([...releaseLines(scene, context, one), destroyLine(scene, fd, one.id)]),
+        ),
         ...slotPreludes(scene, context, fd, rule, asked),
         ...hwptPreludes(scene, context, fd, rule, asked),
       ];
@@ -120,19 +137,21 @@ function credentialPreludes(scene: Scene, rule: RuleId, call: CallLine): Prelude
 }
 
 /** UNMAP of the areas in the way: those of the range, else all. */
-function unmapping(scene: Scene, context: Context, fd: number): RecordedLine[][] {
-  const named =
-    numberField(scene.call, 'ptId') ?? numberField(scene.call, 'ioasId') ?? numberField(scene.call, 'id');
+function unmapping(scene: Scene, fd: number, rule: RuleId): RecordedLine[][] {
   const target = targetOf(scene);
-  const ioas = target?.ioas ?? objectAt(context, named ?? 0);
-  if (ioas?.kind !== 'ioas') return [];
+  const ioas = target?.ioas ?? ioasNamed(scene);
+  if (ioas === undefined) return [];
   const { start, last } = target ?? { start: 0n, last: U64_MAX };
-  const found: { iova: bigint; last: bigint }[] = [];
+  const found: Area[] = [];
   forEachArea(ioas.areas, (area) => found.push(area), start, last);
-  const first = firstIntersecting(ioas.areas, start, last);
-  const end = found.at(-1);
-  if (first === undefined || end === undefined) return [];
-  return [[unmapLine(scene, fd, ioas.id, first.iova, end.last)]];
+  if (rule === 'ioas/alignment') {
+    const odd = found.filter((area) => (area.iova | (area.last + 1n) | area.startByte) & 0xfffn);
+    return [odd.slice(0, UNMAPS_MAX).map((area) => unmapLine(scene, fd, ioas.id, area.iova, area.last))];
+  }
+  const [first, end] = [found[0], found.at(-1)];
+  return first === undefined || end === undefined
+    ? []
+    : [[unmapLine(scene, fd, ioas.id, first.iova, end.last)]];
 }
 
 function queuesOf(scene: Scene, context: Context, fd: number): RecordedLine[] {
@@ -157,13 +176,48 @@ function ioasPreludes(scene: Scene, context: Context, fd: number, rule: RuleId, 
   return [{ before: known === undefined ? [alloc, set(id)] : [set(known.id)], call }];
 }
 
-function attachFirst(scene: Scene, fd: number, call: CallLine): Prelude[] {
+/** The operation that suits the state of the slot: REPLACE where something is attached, ATTACH where nothing is. */
+function insteadOf(scene: Scene, fd: number, rule: RuleId): Prelude[] {
   const { fields, type } = scene.call;
-  if (type !== 'TestPasidReplace') return [];
   const { id = 0, pasid = 0, ptId = 0 } = fields;
-  return [
-    { before: [mockOp(scene, fd, IOMMU_TEST_OP_PASID_ATTACH, 'TestPasidAttach', { id, pasid, ptId })], call },
-  ];
+  const other =
+    rule === 'attach/attached' && type === 'TestPasidAttach'
+      ? mockOp(scene, fd, IOMMU_TEST_OP_PASID_REPLACE, 'TestPasidReplace', { id, pasid, ptId })
+      : rule === 'replace/attached' && type === 'TestPasidReplace'
+        ? mockOp(scene, fd, IOMMU_TEST_OP_PASID_ATTACH, 'TestPasidAttach', { id, pasid, ptId })
+        : undefined;
+  return other === undefined ? [] : [{ before: [], call: other, instead: true, text: describeCall(other) }];
+}
+
+/** The RID moves to a HWPT made for PASIDs, an existing one or a new one, and the PASID to the same where it must. */
+function ridPreludes(scene: Scene, context: Context, fd: number, call: CallLine): Prelude[] {
+  const device = deviceOfCall(scene);
+  const handle = context.objects.find((one) => one?.kind === 'selftest' && one.deviceId === device?.id);
+  const { layout } = scene.call;
+  if (device === undefined || layout === undefined || call.ev !== 'ioctl') return [];
+  const vfio = { fd: scene.line.fd, kind: 'vfio-dev' } as const;
+  const move = (ptId: number): RecordedLine =>
+    handle === undefined
+      ? madeUp(scene, vfio, VFIO_DEVICE_ATTACH_IOMMUFD_PT, 'DeviceAttachIommufdPt', { ptId })
+      : mockOp(scene, fd, IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, 'TestMockDomainReplace', {
+          id: handle.id,
+          ptId,
+        });
+  const known = context.objects.flatMap((one) =>
+    one?.kind === 'hwpt-paging' && one.pasidCompat ? [{ before: [move(one.id)], call }] : [],
+  );
+  const id = freeId(context);
+  const fresh = context.objects.flatMap((ioas) => {
+    if (ioas?.kind !== 'ioas') return [];
+    const fields = { flags: PASID, devId: device.id, ptId: ioas.id };
+    const before = [madeUp(scene, { fd, kind: 'iommufd' }, IOMMU_HWPT_ALLOC, 'HwptAlloc', fields), move(id)];
+    const text = `${preludeText(before)}, then pt=${id}`;
+    return [
+      { before, call },
+      { before, call: withField(call, layout, 'ptId', id), text },
+    ];
+  });
+  return [...known, ...fresh];
 }
 
 /** Slots of the group that are in the way are left first: the one asked for, then all PASIDs, then the RID. */

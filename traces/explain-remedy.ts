@@ -9,7 +9,7 @@ import { askedOf } from './provenance.ts';
 import type { RecordedLine } from './recording.ts';
 
 export type Remedy = Readonly<{
-  how: 'arguments' | 'before';
+  how: 'arguments' | 'before' | 'instead';
   /** What would have to be different. */
   text: string;
 }>;
@@ -33,7 +33,7 @@ function beforeRemedy(lab: Lab, rule: RuleId, asked: CallLine): Remedy | undefin
   for (const prelude of preludesOf(lab.scene, rule, asked)) {
     if (!succeeds(attempt(lab, prelude.before, prelude.call))) continue;
     const before = fewest(lab, prelude);
-    return { how: 'before', text: prelude.text ?? preludeText(before) };
+    return { how: prelude.instead ? 'instead' : 'before', text: prelude.text ?? preludeText(before) };
   }
   return undefined;
 }

@@ -123,6 +123,26 @@ const ID_IS_NO_OBJECT = new Set([
   'TestDmabufRevoke',
 ]);
 
+/** Mock operations whose `id` is an access descriptor of the caller. */
+const ID_IS_ACCESS = new Set([
+  'TestDestroyAccessPages',
+  'TestAccessPages',
+  'TestAccessRw',
+  'TestAccessReplaceIoas',
+]);
+
+/** The object behind the descriptor that a call is about: an access, a fault queue, an event queue. */
+export function openObject(scene: Scene): IommuObject | undefined {
+  const { call, file, process, before, context } = scene;
+  if (call.type === undefined && file?.objectId !== undefined) return context?.objects[file.objectId];
+  if (!ID_IS_ACCESS.has(call.type ?? '')) return undefined;
+  const fileId = process?.fds.get((numberField(call, 'id') ?? -1) | 0);
+  const access = fileId === undefined ? undefined : before.files.get(fileId);
+  return access?.kind !== 'access' || access.contextId !== context?.id
+    ? undefined
+    : context.objects[access.objectId];
+}
+
 /** Names of the fields of this command that hold object ids. */
 export function idFieldsOf(call: DecodedCall): string[] {
   const names = ID_FIELDS.filter((name) => name in call.fields);

@@ -1,6 +1,7 @@
 /** An explanation as text that fits into a bug report. */
 import type { Explanation } from './explain.ts';
 
+const HOW = { arguments: 'with', before: 'after', instead: 'as' } as const;
 const CALLS_SHOWN = 40;
 
 function list(head: string, lines: readonly string[]): string[] {
@@ -67,6 +68,6 @@ function remedies({ wouldSucceed, rule, trials }: Explanation): string[] {
   if (wouldSucceed.length === 0) return [`would have succeeded: nothing found in ${trials} trials`];
   return list(
     `would have succeeded (each tried on the model, ${trials} trials):`,
-    wouldSucceed.map(({ how, text }) => (how === 'arguments' ? `with ${text}` : `after ${text}`)),
+    wouldSucceed.map(({ how, text }) => `${HOW[how]} ${text}`),
   );
 }

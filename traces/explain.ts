@@ -7,11 +7,10 @@ import { decodeCall } from './decoded-call.ts';
 import { describeCall, describeReply } from './describe-command.ts';
 import type { CallLine, CallResult } from './engine.ts';
 import { causeOf, objectsOf } from './explain-cause.ts';
-import { placeholdersIn } from './explain-closure.ts';
 import { describeEvent } from './explain-event.ts';
 import { attempt, openLab } from './explain-lab.ts';
 import { predecessorsOf } from './explain-predecessors.ts';
-import { remediesOf } from './explain-remedy.ts';
+import { type Remedy, remediesOf } from './explain-remedy.ts';
 import { distinctSteps, type Scene } from './explain-scene.ts';
 import { askedOf, type History, isCall, openHistory, record, type Step, seqOf } from './provenance.ts';
 import { fileName } from './read-chunks.ts';
@@ -57,7 +56,7 @@ export type Explanation = Readonly<{
     minimal: boolean;
     replays: number;
   }>;
-  wouldSucceed: readonly Readonly<{ how: 'arguments' | 'before'; text: string }>[];
+  wouldSucceed: readonly Remedy[];
   trials: number;
   kernels: readonly Readonly<{ kernel: string; predicted: string; same: boolean }>[];
 }>;
@@ -102,15 +101,17 @@ export async function explainCall(path: string, seq: number, options: ExplainOpt
   return explain(scene, path);
 }
 
-/** The situation of `line`, which is fed to the engine here. */
-function sceneOf(history: History, line: CallLine): Scene {
+/** The situation of a call, which is fed to the engine here. */
+function sceneOf(history: History, told: CallLine): Scene {
   const before = copyWorld(history.session.engine.world);
   const steps = history.steps;
   history.steps = [...steps];
   const base = history.base;
-  const step = record(history, line);
+  const step = record(history, told);
   history.base = base;
-  if (step.result === undefined) throw new Error(`invariant: call ${line.seq} has no answer`);
+  const { line } = step;
+  if (step.result === undefined || !isCall(line))
+    throw new Error(`invariant: call ${told.seq} has no answer`);
   const process = before.processes.get(line.pid);
   const fileId = process?.fds.get(line.fd);
   const file = fileId === undefined ? undefined : before.files.get(fileId);
@@ -149,11 +150,14 @@ function ruleOf(id: RuleId | undefined): Explanation['rule'] {
 }
 
 function explain(scene: Scene, path: string): Explanation {
-  const { line, result, step } = scene;
+  const { line, result } = scene;
   const { outcome, difference } = result;
   const cause = outcome.rule === undefined ? { text: [], steps: [] } : causeOf(scene, outcome.rule);
   const objects = objectsOf(scene);
-  const { steps, ...counts } = predecessorsOf(scene, distinctSteps([...cause.steps, ...objects.steps]));
+  const { steps, placeholders, ...counts } = predecessorsOf(
+    scene,
+    distinctSteps([...cause.steps, ...objects.steps]),
+  );
   const remedies = outcome.rule === undefined ? { found: [], trials: 0 } : remediesOf(scene, outcome.rule);
   return {
     schema: 'ioasis.explain/1',
@@ -176,9 +180,9 @@ function explain(scene: Scene, path: string): Explanation {
     undetermined: outcome.missing ?? null,
     because: cause.text,
     objects: objects.text,
-    changed: step.events.map(describeEvent),
+    changed: outcome.events.map(describeEvent),
     dependsOn: {
-      calls: steps.map((one) => explainedCall(one, placeholdersIn(scene, steps, one))),
+      calls: steps.map((one) => explainedCall(one, placeholders.get(one) ?? [])),
       ...counts,
     },
     wouldSucceed: remedies.found,

@@ -56,9 +56,10 @@ export function isCall(line: RecordedLine): line is CallLine {
 }
 
 /** Feeds one line and keeps what it did. What lies before the last moment without a context is forgotten. */
-export function record(history: History, line: RecordedLine): Step {
+export function record(history: History, told: RecordedLine): Step {
   const { pending } = history;
   const { engine } = history.session;
+  const line = withTrueKind(engine.world, told);
   pending.events = [];
   pending.fates = [];
   const result = engine.feed(line);
@@ -71,6 +72,14 @@ export function record(history: History, line: RecordedLine): Step {
     history.steps = [];
   }
   return step;
+}
+
+/** Recorders may take a descriptor for what it was before it was closed unseen; the model knows what it is. */
+function withTrueKind(world: World, line: RecordedLine): RecordedLine {
+  if (!isCall(line)) return line;
+  const fileId = world.processes.get(line.pid)?.fds.get(line.fd);
+  const kind = fileId === undefined ? undefined : world.files.get(fileId)?.kind;
+  return kind === undefined || kind === line.kind ? line : { ...line, kind };
 }
 
 /** The call without its results, so that an engine adopts nothing; descriptors and addresses stay followable. */
