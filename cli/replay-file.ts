@@ -27,7 +27,13 @@ export async function replayFile(
   try {
     await replayTrace(
       path,
-      { kernel, iommu, until, onBytes },
+      {
+        kernel,
+        iommu,
+        until,
+        onBytes,
+        onInvariant: (line, invariant, context) => report.addBroken(line, invariant, context),
+      },
       {
         onSession: (session) => report.begin(session),
         onCall: (result) => report.add(result),

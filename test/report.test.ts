@@ -105,9 +105,21 @@ describe('TraceReport', () => {
     const missing = call(1, 'undetermined', { outcome: undetermined('a fact') });
     expect(isClean(reportOf('a', [call(1, 'conforming'), missing]))).toBe(true);
     expect(isClean(reportOf('a', [refused(1)]))).toBe(false);
-    expect(isClean(reportOf('a', [call(1, 'conforming', { broken: 'no PASID outlives its device' })]))).toBe(
-      false,
-    );
+  });
+
+  it('is not clean where the kernel broke an invariant, and says where', () => {
+    const report = new TraceReport('a', 1000);
+    report.add(call(1, 'conforming'));
+    report.addBroken({ ...line, seq: 1 }, 'no PASID outlives its device', 4);
+    expect(isClean(report.data)).toBe(false);
+    expect(report.data.invariants).toEqual([
+      {
+        trace: 'a',
+        seq: 1,
+        invariant: 'no PASID outlives its device',
+        detail: 'at ioctl of process 7; nothing after it is checked in context 4',
+      },
+    ]);
   });
 });
 

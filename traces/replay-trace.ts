@@ -4,7 +4,7 @@ import { USER_TOP } from '../machines/address-space.ts';
 import { type KernelProfile, kernelProfiles } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
-import { type CallResult, ReplayEngine } from './engine.ts';
+import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
 import { fileName, type ReadOptions } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
@@ -12,11 +12,12 @@ import type { RecordedLine, TraceLine } from './recording.ts';
 import { withoutResults } from './strip-results.ts';
 import { TraceFormatError, type TracePosition } from './trace-format-error.ts';
 
-/** What stands in for the header's own words, and who is told of every event just before it is applied. */
+/** What stands in for the header's own words, and who is told of what happens; see EngineOptions. */
 export type SessionOptions = Readonly<{
   kernel?: string | undefined;
   iommu?: string | undefined;
   onEvent?: ((event: Event) => void) | undefined;
+  onInvariant?: EngineOptions['onInvariant'] | undefined;
 }>;
 
 /** A recording being replayed: its header, what was made of it, and the engine that follows it. */
@@ -69,11 +70,12 @@ export function openSession(header: TraceLine, at: TracePosition, options: Sessi
   known('TRC016-unknown-iommu', at, IOMMU_NAMES, options.iommu ?? header.iommu);
   const userTop = known('TRC017-unknown-architecture', at, new Map(Object.entries(USER_TOP)), header.arch);
   const platform = platformOf(header, options.iommu);
-  const { onEvent } = options;
+  const { onEvent, onInvariant } = options;
   const engine = new ReplayEngine(emptyWorld(userTop), {
     kernel,
     platform,
     ...(onEvent === undefined ? {} : { onEvent }),
+    ...(onInvariant === undefined ? {} : { onInvariant }),
   });
   return { header, kernel, platform, engine };
 }

@@ -1,6 +1,7 @@
 /** What the calls of one trace add up to, and the JSON object that `ioasis replay --json` prints. */
 import type { CallResult } from './engine.ts';
 import { namedObjects } from './named-objects.ts';
+import type { RecordedLine } from './recording.ts';
 import type { ModelDefect, Session } from './replay-trace.ts';
 import { type Counts, emptyReport, noCounts, type ReportData, type Undetermined } from './report-data.ts';
 import type { TraceFormatError } from './trace-format-error.ts';
@@ -38,7 +39,15 @@ export class TraceReport {
     count(commands[result.command] as Counts, result);
     if (result.verdict === 'diverging') this.addDivergence(result);
     if (result.verdict === 'undetermined') this.addUndetermined(result);
-    if (result.broken !== undefined) this.addBroken(result, result.broken);
+  }
+
+  /** The kernel broke an invariant of its own: at a call, or when a file was closed. */
+  addBroken(line: RecordedLine, invariant: string, context: number): void {
+    const { invariants } = this.data;
+    if (line.ev === 'trace' || invariants.length >= this.limit) return;
+    const who = 'pid' in line ? `${line.ev} of process ${line.pid}` : line.ev;
+    const detail = `at ${who}; nothing after it is checked in context ${context}`;
+    invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
   }
 
   /** The model itself broke: the rest of the trace is not checked. */
@@ -78,13 +87,6 @@ export class TraceReport {
     reasons[reason] ??= { count: 0, first: entry };
     reasons[reason].count++;
     if (undetermined.length < this.limit) undetermined.push(entry);
-  }
-
-  private addBroken({ line, command, context }: CallResult, invariant: string): void {
-    const detail = `${command} of process ${line.pid}; nothing after it is checked in context ${context}`;
-    const { invariants } = this.data;
-    if (invariants.length < this.limit)
-      invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
   }
 }
 
