@@ -25,6 +25,8 @@ export type FileEvent =
   | Readonly<{ type: 'DescriptorClosed'; pid: number; fd: number }>
   /** The last reference to an open file went. */
   | Readonly<{ type: 'FileReleased'; file: number }>
+  /** The recording shows that this process closes event queues without being seen. */
+  | Readonly<{ type: 'UnseenCloseNoticed'; pid: number }>
   | Readonly<{ type: 'DmabufRevoked'; file: number; revoked: boolean }>
   /** mmap of the iommufd: the owner cannot be destroyed while it is mapped. */
   | Readonly<{

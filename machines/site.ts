@@ -31,6 +31,8 @@ export interface Site {
   newFd: number;
   /** The call is known to have succeeded: memory that looks unpinnable is taken to be fine. */
   trusting: boolean;
+  /** Whether the lines to come hand this descriptor number out again without a close before. */
+  reissued: (fd: number) => boolean;
   /** With `trusting`: the IOVA that the kernel chose. */
   adoptedIova: bigint | undefined;
 }

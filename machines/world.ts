@@ -1,5 +1,6 @@
 /** Everything that the deciders read: processes, descriptors, iommufd contexts and their objects. Types only. */
 import type { AddressSpace } from './address-space.ts';
+import { emptyHardware, type Hardware } from './hardware.ts';
 import type { IommuObject } from './objects.ts';
 import type { Pages } from './pages.ts';
 
@@ -16,6 +17,8 @@ export interface Process {
   fds: Map<number, number>;
   /** Numbers in use by files that the recording does not follow: descriptors are handed out lowest first. */
   foreign: Set<number>;
+  /** A number of an event queue came back although nobody told of its close: others may be closed too. */
+  closesUnseen: boolean;
 }
 
 export type FileKind = 'iommufd' | 'vfio-container' | 'vfio-dev' | 'access' | 'fault' | 'eventq' | 'dmabuf';
@@ -115,6 +118,8 @@ export interface World {
   charged: Map<string, number>;
   /** iommu group to the context that owns its DMA, for VFIO devices. */
   groupOwners: Map<string, number>;
+  /** What the IOMMUs are programmed with; no decider reads it. */
+  hardware: Hardware;
   nextFileId: number;
   nextContextId: number;
   nextPagesId: number;
@@ -131,6 +136,7 @@ export function emptyWorld(userTop: number): World {
     contexts: new Map(),
     charged: new Map(),
     groupOwners: new Map(),
+    hardware: emptyHardware(),
     nextFileId: 1,
     nextContextId: 1,
     nextPagesId: 1,

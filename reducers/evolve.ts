@@ -80,6 +80,7 @@ const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) =
   DescriptorClosed: reduceFile,
   FileReleased: reduceFile,
   DmabufRevoked: reduceFile,
+  UnseenCloseNoticed: reduceFile,
   WindowMapped: reduceFile,
   InvariantBroken: reduceFile,
   ObjectDestroyed: (world, event) => destroyObject(world, event.context, event.id),

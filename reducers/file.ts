@@ -3,7 +3,7 @@ import type { FileEvent } from '../events/file.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
-import type { Context, FileKind, OpenFile, World } from '../machines/world.ts';
+import type { Context, FileKind, OpenFile, Process, World } from '../machines/world.ts';
 import { destroyAccess } from './access.ts';
 import { contextOf, step, use } from './objects.ts';
 import { releaseAll } from './pages.ts';
@@ -29,10 +29,22 @@ function newFile(world: World, kind: FileKind, facts: Partial<OpenFile>): OpenFi
   return file;
 }
 
+/** The number is handed out again: what had it was closed, and the recording did not tell. */
+function releaseUnseen(world: World, process: Process, fd: number, fileId: number): void {
+  const file = world.files.get(fileId);
+  process.fds.delete(fd);
+  if (file === undefined) return;
+  if (file.kind === 'eventq') process.closesUnseen = true;
+  file.refs--;
+  if (file.refs === 0) releaseFile(world, fileId);
+}
+
 /** Gives `fd` to the file. All lower numbers are in use: what we do not know there belongs to others. */
 function install(world: World, pid: number, fd: number, file: OpenFile): void {
   const process = processOf(world, pid);
   if (fd < 0) return;
+  const former = process.fds.get(fd);
+  if (former !== undefined) releaseUnseen(world, process, fd, former);
   process.fds.set(fd, file.id);
   process.foreign.delete(fd);
   for (let lower = 0; lower < fd; lower++) if (!process.fds.has(lower)) process.foreign.add(lower);
@@ -144,6 +156,9 @@ export function reduceFile(world: World, event: FileEvent): void {
       return;
     case 'FileReleased':
       releaseFile(world, event.file);
+      return;
+    case 'UnseenCloseNoticed':
+      processOf(world, event.pid).closesUnseen = true;
       return;
     case 'DmabufRevoked':
       revoke(world, event.file, event.revoked);

@@ -28,6 +28,7 @@ export function processOf(world: World, pid: number): Process {
       capabilities: CAPABILITIES_ALL,
       fds: new Map(),
       foreign: new Set(),
+      closesUnseen: false,
     };
     world.processes.set(pid, process);
     world.spaces.set(pid, unknownSpace(pid, world.userTop));

@@ -5,7 +5,8 @@ import type { Platform } from '../machines/platform.ts';
 import type { DescriptorFact, Site } from '../machines/site.ts';
 import type { Context, OpenFile, Process, World } from '../machines/world.ts';
 import { processOf } from '../reducers/process.ts';
-import type { IoctlLine } from './recording.ts';
+import { issuedBy } from './new-descriptor.ts';
+import type { IoctlLine, RecordedLine } from './recording.ts';
 import { StructBuffer } from './struct-buffer.ts';
 
 const NO_FILE: OpenFile = {
@@ -74,6 +75,19 @@ export class EngineSite implements Site {
   get argValue(): bigint {
     return BigInt(this.argText);
   }
+
+  /** The lines that follow, as far as they were read. */
+  upcoming: readonly RecordedLine[] = [];
+
+  readonly reissued = (fd: number): boolean => {
+    for (const line of this.upcoming) {
+      if (line.ev === 'close' && line.pid === this.process.pid && line.fd === fd) return false;
+      if (line.ev === 'program') return false;
+      if (line.ev === 'open' && line.pid === this.process.pid && line.fd === fd) return true;
+      if (line.ev === 'ioctl' && line.pid === this.process.pid && issuedBy(line) === fd) return true;
+    }
+    return false;
+  };
 
   /** A call of `pid` on `fd`; answers the open file, if the descriptor has a lineage. */
   arrive(pid: number, fd: number): OpenFile | undefined {

@@ -71,6 +71,8 @@ export class ReplayEngine {
   private readonly onEvent: ((event: Event) => void) | undefined;
   private readonly onInvariant: EngineOptions['onInvariant'];
   private line: RecordedLine | undefined;
+  /** The recording is a row of random programs. */
+  private random = false;
 
   constructor(world: World, options: EngineOptions) {
     this.world = world;
@@ -79,9 +81,14 @@ export class ReplayEngine {
     this.site = new EngineSite(world, options.kernel, options.platform);
   }
 
+  /** Lines that follow the next one, told ahead: some facts show only later. */
+  set upcoming(lines: readonly RecordedLine[]) {
+    this.site.upcoming = lines;
+  }
+
   /** Takes one line; answers for calls, undefined for facts. */
   feed(line: RecordedLine): CallResult | undefined {
-    this.line = line;
+    if (line.ev !== 'program') this.line = line;
     switch (line.ev) {
       case 'ioctl':
         return this.ioctl(line);
@@ -114,6 +121,7 @@ export class ReplayEngine {
         if (line.ret !== undefined && line.ret < 0) return undefined;
         return this.apply([{ type: 'FileTruncated', ino: line.ino, size: BigInt(line.size) }]);
       case 'program':
+        this.random = true;
         return this.endPrograms();
       case 'trace':
       case 'poll':
@@ -121,6 +129,11 @@ export class ReplayEngine {
       default:
         return unreachable(line);
     }
+  }
+
+  /** The recording ends: the last random program has closed what it had. */
+  finish(): void {
+    if (this.random) this.endPrograms();
   }
 
   /** A new random program begins where the one before has closed all it had, event queues included. */

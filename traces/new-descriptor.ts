@@ -1,9 +1,13 @@
 /** What is taken from a recording and not predicted: the number of a new descriptor; after a miss, the IOVA chosen. */
 import type { CommandType } from '../events/command.ts';
+import { IOMMU_TEST_CMD, IOMMU_TEST_OP_CREATE_ACCESS } from '../events/ioctl-number.ts';
 import type { Process } from '../machines/world.ts';
 import { fieldAt } from './decode-struct.ts';
-import type { IoctlEntry } from './ioctl-table.ts';
+import { allTestEntries, type IoctlEntry, nativeIoctls } from './ioctl-table.ts';
 import type { IoctlLine } from './recording.ts';
+
+/** The operation word of CREATE_ACCESS, as hex. */
+const CREATE_ACCESS_OP = '05000000';
 
 /** Commands that hand out a descriptor, and the field that tells its number. */
 const FIELD: Partial<Record<CommandType, string>> = {
@@ -13,7 +17,11 @@ const FIELD: Partial<Record<CommandType, string>> = {
   TestDmabufGet: '',
 };
 
-const IOVA_FIELD: Partial<Record<CommandType, string>> = { IoasMap: 'iova', IoasMapFile: 'iova', IoasCopy: 'dstIova' };
+const IOVA_FIELD: Partial<Record<CommandType, string>> = {
+  IoasMap: 'iova',
+  IoasMapFile: 'iova',
+  IoasCopy: 'dstIova',
+};
 
 /** `nextFd` of the line, or what the kernel wrote, or the lowest number that nothing known uses. -1 where none is handed out. */
 export function newDescriptor(entry: IoctlEntry | undefined, line: IoctlLine, process: Process): number {
@@ -35,4 +43,17 @@ export function recordedIova(entry: IoctlEntry | undefined, line: IoctlLine): bi
   if (field === undefined || entry === undefined || line.ret !== 0) return undefined;
   const { offset } = fieldAt(entry.layout, field);
   return Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 16), 'hex').readBigUInt64LE(0);
+}
+
+/** The descriptor that a line hands out, as far as it tells without being decided; -1 for none. */
+export function issuedBy(line: IoctlLine): number {
+  if (line.nextFd !== undefined) return line.nextFd;
+  if (line.ret !== 0 || line.out === undefined) return -1;
+  const number = Number(line.req);
+  const test = number === IOMMU_TEST_CMD && line.in.startsWith(CREATE_ACCESS_OP, 8);
+  const entry = test ? allTestEntries()[IOMMU_TEST_OP_CREATE_ACCESS] : nativeIoctls.get(number);
+  const field = entry === undefined ? undefined : FIELD[entry.type];
+  if (entry === undefined || field === undefined) return -1;
+  const { offset } = fieldAt(entry.layout, field);
+  return Buffer.from(line.out.slice(offset * 2, offset * 2 + 8), 'hex').readInt32LE(0);
 }

@@ -37,6 +37,9 @@ export type ReplayOptions = SessionOptions &
     blind?: boolean | undefined;
   }>;
 
+/** Lines that the engine is told ahead. */
+const LOOKAHEAD = 32;
+
 export type ReplayReceiver = Readonly<{
   /** A header was read; recordings written one after another into one file have several. */
   onSession?: (session: Session) => void;
@@ -108,17 +111,28 @@ export async function replayTrace(
   const until = options.until ?? Number.POSITIVE_INFINITY;
   let session: Session | undefined;
 
+  const waiting: { line: RecordedLine; lineNumber: number }[] = [];
+  const upcoming: RecordedLine[] = [];
+
   const onLine = (line: RecordedLine, lineNumber: number): 'stop' | undefined => {
+    waiting.push({ line: options.blind && line.ev !== 'trace' ? withoutResults(line) : line, lineNumber });
+    upcoming.push((waiting.at(-1) as { line: RecordedLine }).line);
+    return waiting.length > LOOKAHEAD ? next() : undefined;
+  };
+
+  const next = (): 'stop' | undefined => {
+    const { line, lineNumber } = waiting.shift() as { line: RecordedLine; lineNumber: number };
+    upcoming.shift();
     if (line.ev === 'trace') {
       session = openSession(line, { file, line: lineNumber }, options);
+      session.engine.upcoming = upcoming;
       receiver.onSession?.(session);
       return undefined;
     }
     if (session === undefined || line.seq > until) return 'stop';
-    const told = options.blind ? withoutResults(line) : line;
     let result: CallResult | undefined;
     try {
-      result = session.engine.feed(told);
+      result = session.engine.feed(line);
     } catch (cause) {
       throw new ModelDefect({ file, line: lineNumber }, line.seq, cause);
     }
@@ -128,5 +142,16 @@ export async function replayTrace(
         ? 'stop'
         : undefined;
   };
-  await readTrace(path, onLine, options);
+  let stopped = false;
+  await readTrace(
+    path,
+    (line, lineNumber) => {
+      const answer = onLine(line, lineNumber);
+      stopped ||= answer === 'stop';
+      return answer;
+    },
+    options,
+  );
+  while (!stopped && waiting.length > 0) stopped = next() === 'stop';
+  if (!stopped) session?.engine.finish();
 }
