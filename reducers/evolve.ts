@@ -6,6 +6,7 @@ import { reduceAccess } from './access.ts';
 import { reduceDevice } from './device.ts';
 import { reduceFault } from './fault.ts';
 import { reduceFile } from './file.ts';
+import { reduceHardware, settleHardware } from './hardware.ts';
 import { reduceHwpt } from './hwpt.ts';
 import { reduceIoas } from './ioas.ts';
 import { reduceMemory } from './process.ts';
@@ -89,7 +90,9 @@ const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) =
 /** The recipe: applies `event` to a world that it may change. Streaming replay calls it on the world itself. */
 export function applyEvent(world: World, event: Event): void {
   const reduce = reducers[event.type] as (world: World, event: Event) => void;
+  reduceHardware(world, event);
   reduce(world, event);
+  settleHardware(world, event);
 }
 
 /** Immutable snapshots: the world after `event`; the one before stays as it was. */

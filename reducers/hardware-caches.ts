@@ -1,4 +1,6 @@
 /** Caches of the IOMMU across a transition: what they may still hold, what has to be dropped, and dropping it. */
+
+import type { Range } from '../events/ioas.ts';
 import {
   covers,
   domainIdOf,
@@ -8,10 +10,9 @@ import {
   isPresent,
   type Stale,
   type TableUser,
-  type Transition,
   TRANSITIONS_KEPT,
+  type Transition,
 } from '../machines/hardware.ts';
-import type { Range } from '../events/ioas.ts';
 
 type Slot = Readonly<{ instance: string; rid: string; pasid: number }>;
 
@@ -45,7 +46,8 @@ const atAtc = ({ instance, rid, pasid }: Slot, range: Range | undefined): Invali
 /** What must follow when an entry changes: it is dropped itself; where it was present, all that it had translated too. */
 export function requiredByEntry(slot: Slot, from: Entry): Invalidation[] {
   const required = [atEntry(slot)];
-  if (isPresent(from)) required.push(atIotlb(slot.instance, domainIdOf(from), undefined), atAtc(slot, undefined));
+  if (isPresent(from))
+    required.push(atIotlb(slot.instance, domainIdOf(from), undefined), atAtc(slot, undefined));
   return required;
 }
 
@@ -104,7 +106,8 @@ export function staleAfter(transition: Transition): Stale[] {
 /** The driver issues what is pending, in order; each takes out of the caches what it covers. */
 function issue(hardware: Hardware): void {
   for (const invalidation of hardware.pending)
-    if (hardware.stale.length > 0) hardware.stale = hardware.stale.filter((stale) => !covers(invalidation, stale));
+    if (hardware.stale.length > 0)
+      hardware.stale = hardware.stale.filter((stale) => !covers(invalidation, stale));
   hardware.pending = [];
 }
 
