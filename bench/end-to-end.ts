@@ -1,0 +1,56 @@
+/** A whole replay against the least that any reader of these files does: gunzip, and JSON.parse() of every line. */
+import { readFileSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { findTraces } from '../traces/read-trace.ts';
+import { replayTrace } from '../traces/replay-trace.ts';
+import { LISTED, TraceReport } from '../traces/report.ts';
+import { largestRecording, SELFTEST } from './corpus.ts';
+import { milliseconds, rate, ratio, takeTurns } from './measure.ts';
+
+const TARGET = 2;
+
+function gunzipAndParse(files: readonly string[]): number {
+  let lines = 0;
+  for (const file of files) {
+    const text = gunzipSync(readFileSync(file)).toString('utf8');
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      JSON.parse(line);
+      lines++;
+    }
+  }
+  return lines;
+}
+
+async function replay(files: readonly string[]): Promise<number> {
+  let calls = 0;
+  for (const file of files) {
+    const report = new TraceReport(file, LISTED);
+    await replayTrace(
+      file,
+      {},
+      { onSession: (session) => report.begin(session), onCall: (result) => report.add(result) },
+    );
+    calls += report.data.totals.calls;
+  }
+  return calls;
+}
+
+async function measure(name: string, path: string, rounds: number): Promise<void> {
+  const files = findTraces(path);
+  const calls = await replay(files);
+  const { parse, whole } = await takeTurns(rounds, {
+    parse: () => gunzipAndParse(files),
+    whole: () => replay(files),
+  });
+  console.log(`${name}: ${calls} calls`);
+  console.log(`  gunzip and JSON.parse  ${milliseconds(parse)}`);
+  console.log(`  replay                 ${milliseconds(whole)}, ${rate(calls, whole.median)}`);
+  console.log(`  ratio                  ${ratio(whole, parse)}, to be at most ${TARGET}`);
+}
+
+export async function benchEndToEnd(): Promise<void> {
+  const largest = largestRecording();
+  await measure(`largest recording, ${largest}`, largest, 15);
+  await measure(`all of ${SELFTEST}`, SELFTEST, 5);
+}
