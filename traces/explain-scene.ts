@@ -1,8 +1,10 @@
 /** The situation in which one call was made, and how its parts are called in an explanation. */
+import { RULES } from '../events/rules.ts';
 import type { AddressSpace } from '../machines/address-space.ts';
 import { type IommuObject, objectAt } from '../machines/objects.ts';
 import type { Context, OpenFile, Process, World } from '../machines/world.ts';
-import type { DecodedCall } from './decoded-call.ts';
+import { type DecodedCall, decodeCall } from './decoded-call.ts';
+import { describeReply } from './describe-command.ts';
 import type { CallLine, CallResult } from './engine.ts';
 import { type History, livesOf, type Step, seqOf } from './provenance.ts';
 
@@ -151,4 +153,13 @@ export function idFieldsOf(call: DecodedCall): string[] {
     return names.filter((name) => name !== 'faultId');
   if (call.type === 'Option' && call.fields['optionId'] === 0) return [];
   return names;
+}
+
+/** `EBUSY`, or `0 ioas=1`, or `undetermined`. */
+export function resultText(result: CallResult): string {
+  const { outcome, line } = result;
+  if (outcome.missing !== undefined) return 'undetermined';
+  if (outcome.rule !== undefined) return RULES[outcome.rule].errno;
+  const reply = describeReply(decodeCall(line), outcome);
+  return reply === '' ? String(outcome.ret) : `${outcome.ret} ${reply}`;
 }

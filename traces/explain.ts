@@ -4,14 +4,14 @@ import { RULES, type RuleId } from '../events/rules.ts';
 import { kernelProfiles } from '../machines/kernel-profile.ts';
 import { copyWorld } from './copy-world.ts';
 import { decodeCall } from './decoded-call.ts';
-import { describeCall, describeReply } from './describe-command.ts';
+import { describeCall } from './describe-command.ts';
 import type { CallLine, CallResult } from './engine.ts';
 import { causeOf, objectsOf } from './explain-cause.ts';
 import { describeEvent } from './explain-event.ts';
 import { attempt, openLab } from './explain-lab.ts';
 import { predecessorsOf } from './explain-predecessors.ts';
 import { type Remedy, remediesOf } from './explain-remedy.ts';
-import { distinctSteps, type Scene } from './explain-scene.ts';
+import { distinctSteps, resultText, type Scene } from './explain-scene.ts';
 import { askedOf, type History, isCall, openHistory, record, type Step, seqOf } from './provenance.ts';
 import { fileName } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
@@ -128,15 +128,6 @@ function sceneOf(history: History, told: CallLine): Scene {
     context: file === undefined ? undefined : before.contexts.get(file.contextId),
     space: process === undefined ? undefined : before.spaces.get(process.spaceId),
   };
-}
-
-/** `EBUSY`, or `0 ioas=1`, or `undetermined`. */
-export function resultText(result: CallResult): string {
-  const { outcome, line } = result;
-  if (outcome.missing !== undefined) return 'undetermined';
-  if (outcome.rule !== undefined) return RULES[outcome.rule].errno;
-  const reply = describeReply(decodeCall(line), outcome);
-  return reply === '' ? String(outcome.ret) : `${outcome.ret} ${reply}`;
 }
 
 function recordedText(line: CallLine): string | null {

@@ -1,0 +1,52 @@
+/** `ioasis show`: the state after a recording, or after one of its lines. */
+import { type Command, Option } from 'commander';
+import { shownDot } from '../traces/dot.ts';
+import { shownText } from '../traces/show-text.ts';
+import { showTrace } from '../traces/show-trace.ts';
+import { EXIT } from './errors.ts';
+import { iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { flush, print } from './terminal.ts';
+
+type Options = Readonly<{
+  at?: number;
+  json?: boolean;
+  dot?: boolean;
+  areas?: boolean;
+  kernel?: string;
+  iommu?: string;
+}>;
+
+const EXAMPLES = `
+Examples:
+  ioasis show run.jsonl.gz --at 36
+  ioasis show run.jsonl.gz --dot | dot -Tsvg > run.svg`;
+
+export function registerShow(program: Command): void {
+  program
+    .command('show')
+    .summary('show the state after a trace, or after one of its lines')
+    .description(
+      'Shows contexts with their address spaces, areas, page tables, attachments and devices, and what holds what.',
+    )
+    .argument('<trace>', 'a recorder file, or - for standard input')
+    .addOption(
+      new Option('--at <seq>', 'after the line with this sequence number, its effects included').argParser(
+        sequenceNumber,
+      ),
+    )
+    .addOption(new Option('--areas', 'every area, not only the first few of an address space'))
+    .addOption(jsonOption().conflicts('dot'))
+    .addOption(new Option('--dot', 'print a Graphviz graph'))
+    .addOption(kernelOption())
+    .addOption(iommuOption())
+    .addHelpText('after', EXAMPLES)
+    .action(show);
+}
+
+async function show(path: string, options: Options): Promise<void> {
+  const { at, areas, kernel, iommu } = options;
+  const shown = await showTrace(path, { at, areas, kernel, iommu });
+  print(options.json ? `${JSON.stringify(shown)}\n` : options.dot ? shownDot(shown) : shownText(shown));
+  flush();
+  process.exitCode = EXIT.ok;
+}
