@@ -1,0 +1,29 @@
+/** A DMA access of a device: what it asks, and how an IOMMU answers it. */
+
+export type DmaAccess = Readonly<{
+  /** PCI address, or `mock:CONTEXT/HANDLE`. */
+  rid: string;
+  /** 0 is untagged DMA. */
+  pasid: number;
+  iova: bigint;
+  /** Bytes, at least 1. */
+  length: bigint;
+  write: boolean;
+}>;
+
+/** Why a translation has no address. */
+export type FaultKind =
+  /** The RID's entry is blocking. */
+  | 'blocked'
+  /** The PASID has no entry. */
+  | 'pasid-not-present'
+  /** The device has no such PASIDs. */
+  | 'pasid-width'
+  /** The address does not fit the page table. */
+  | 'address-width'
+  /** The page table has no leaf there. */
+  | 'not-present'
+  /** The leaf forbids this direction. */
+  | 'permission'
+  /** User space asked for an abort (SMMUv3 stream table entry). */
+  | 'stage-1-abort';
