@@ -56,7 +56,7 @@ export class ModelDefect extends Error {
 
   constructor(at: TracePosition, seq: number, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const place = `${at.file}:${at.line}: internal error at seq ${seq}`;
+    const place = `${at.file}${at.line > 0 ? `:${at.line}` : ''}: internal error at seq ${seq}`;
     super(`${place}: ${reason}; the rest of this trace is not checked`, { cause });
     this.at = at;
     this.seq = seq;
@@ -107,51 +107,86 @@ export async function replayTrace(
   options: ReplayOptions,
   receiver: ReplayReceiver,
 ): Promise<void> {
-  const file = fileName(path);
-  const until = options.until ?? Number.POSITIVE_INFINITY;
-  let session: Session | undefined;
+  const replay = new TraceReplay(fileName(path), options, receiver);
+  try {
+    await readTrace(path, (line, lineNumber) => replay.take(line, lineNumber), options);
+  } catch (error) {
+    if (error instanceof TraceFormatError) replay.drain();
+    throw error;
+  }
+  if (replay.drain() !== 'stop') replay.finish();
+}
 
-  const waiting: { line: RecordedLine; lineNumber: number }[] = [];
-  const upcoming: RecordedLine[] = [];
+/** The lines on their way to the engine, which sees some of them ahead. */
+class TraceReplay {
+  private readonly file: string;
+  private readonly options: ReplayOptions;
+  private readonly receiver: ReplayReceiver;
+  private readonly until: number;
+  /** Lines read and not yet replayed, and where they stand. */
+  private readonly upcoming: RecordedLine[] = [];
+  private readonly lineNumbers: number[] = [];
+  private session: Session | undefined;
+  private seq = 0;
+  private stopped = false;
 
-  const onLine = (line: RecordedLine, lineNumber: number): 'stop' | undefined => {
-    waiting.push({ line: options.blind && line.ev !== 'trace' ? withoutResults(line) : line, lineNumber });
-    upcoming.push((waiting.at(-1) as { line: RecordedLine }).line);
-    return waiting.length > LOOKAHEAD ? next() : undefined;
-  };
+  constructor(file: string, options: ReplayOptions, receiver: ReplayReceiver) {
+    this.file = file;
+    this.options = options;
+    this.receiver = receiver;
+    this.until = options.until ?? Number.POSITIVE_INFINITY;
+  }
 
-  const next = (): 'stop' | undefined => {
-    const { line, lineNumber } = waiting.shift() as { line: RecordedLine; lineNumber: number };
-    upcoming.shift();
-    if (line.ev === 'trace') {
-      session = openSession(line, { file, line: lineNumber }, options);
-      session.engine.upcoming = upcoming;
-      receiver.onSession?.(session);
-      return undefined;
-    }
-    if (session === undefined || line.seq > until) return 'stop';
-    let result: CallResult | undefined;
+  take(line: RecordedLine, lineNumber: number): 'stop' | undefined {
+    this.upcoming.push(this.options.blind ? withoutResults(line) : line);
+    this.lineNumbers.push(lineNumber);
+    return this.upcoming.length > LOOKAHEAD ? this.next() : undefined;
+  }
+
+  /** Replays what waits. */
+  drain(): 'stop' | undefined {
+    while (!this.stopped && this.upcoming.length > 0) this.next();
+    return this.stopped ? 'stop' : undefined;
+  }
+
+  /** The recording ends, or another begins. */
+  finish(): void {
+    const { session } = this;
+    if (session !== undefined) this.guarded(0, () => session.engine.finish());
+  }
+
+  private next(): 'stop' | undefined {
+    const line = this.upcoming.shift();
+    const lineNumber = this.lineNumbers.shift();
+    if (line === undefined || lineNumber === undefined) return undefined;
+    if (this.replay(line, lineNumber) !== 'stop') return undefined;
+    this.stopped = true;
+    return 'stop';
+  }
+
+  private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
+    const { session } = this;
+    if (line.ev === 'trace') return this.begin(line, lineNumber);
+    if (session === undefined || line.seq > this.until) return 'stop';
+    this.seq = line.seq;
+    const result = this.guarded(lineNumber, () => session.engine.feed(line));
+    if (result === undefined) return undefined;
+    return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
+  }
+
+  /** Whatever `run` throws is a defect of the model. */
+  private guarded<T>(line: number, run: () => T): T {
     try {
-      result = session.engine.feed(line);
+      return run();
     } catch (cause) {
-      throw new ModelDefect({ file, line: lineNumber }, line.seq, cause);
+      throw new ModelDefect({ file: this.file, line }, this.seq, cause);
     }
-    return result === undefined
-      ? undefined
-      : receiver.onCall(result, session) === 'stop'
-        ? 'stop'
-        : undefined;
-  };
-  let stopped = false;
-  await readTrace(
-    path,
-    (line, lineNumber) => {
-      const answer = onLine(line, lineNumber);
-      stopped ||= answer === 'stop';
-      return answer;
-    },
-    options,
-  );
-  while (!stopped && waiting.length > 0) stopped = next() === 'stop';
-  if (!stopped) session?.engine.finish();
+  }
+
+  private begin(header: TraceLine, lineNumber: number): undefined {
+    this.finish();
+    this.session = openSession(header, { file: this.file, line: lineNumber }, this.options);
+    this.session.engine.upcoming = this.upcoming;
+    this.receiver.onSession?.(this.session);
+  }
 }
