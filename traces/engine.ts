@@ -1,8 +1,10 @@
 /** The replay engine: one line of a recording in, the prediction and the verdict of a call out. Predicts before it compares. */
+import type { Command } from '../events/command.ts';
 import type { Event } from '../events/event.ts';
 import { DONE, type Outcome, type Patch, refuse, undetermined } from '../events/outcome.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { decide } from '../machines/decide.ts';
+import { type DmaOutcome, decideDma } from '../machines/dma.ts';
 import { decideFaultRead, decideFaultWrite } from '../machines/fault.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
 import { mustBe } from '../machines/objects.ts';
@@ -12,13 +14,15 @@ import { decideMmap } from '../machines/viommu.ts';
 import type { OpenFile, World } from '../machines/world.ts';
 import { applyEvent } from '../reducers/evolve.ts';
 import { type Comparison, compareIoctl, compareMmap, compareRead, compareWrite } from './compare.ts';
+import { copyWorld } from './copy-world.ts';
 import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
+import { dmaAccess } from './dma-line.ts';
 import { EngineSite } from './engine-site.ts';
 import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
 import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
 import { newDescriptor, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
-import type { IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
+import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
 
 export type CallLine = IoctlLine | ReadLine | WriteLine | MmapLine;
 export type Verdict = 'conforming' | 'diverging' | 'undetermined' | 'unchecked' | 'predicted';
@@ -46,6 +50,10 @@ export type EngineOptions = Readonly<{
   onEvent?: (event: Event) => void;
   /** Told of every invariant that the kernel broke, at the line where it broke: an ioctl, a close, an exit. */
   onInvariant?: (line: RecordedLine, invariant: string, context: number) => void;
+  /** Told after events were applied, with the outcome where a call brought them: for checks of the world. */
+  onApplied?: (events: readonly Event[], outcome: Outcome | undefined, line: RecordedLine) => void;
+  /** Told of each DMA access of the recording, before what it leaves behind is applied. */
+  onDma?: (line: DmaLine, outcome: DmaOutcome) => void;
 }>;
 
 const numbers = new Map<string, number>();
@@ -70,14 +78,23 @@ export class ReplayEngine {
   private readonly site: EngineSite;
   private readonly onEvent: ((event: Event) => void) | undefined;
   private readonly onInvariant: EngineOptions['onInvariant'];
+  private readonly onApplied: EngineOptions['onApplied'];
+  private readonly onDma: EngineOptions['onDma'];
   private line: RecordedLine | undefined;
   /** The recording is a row of random programs. */
   private random = false;
+  private readonly options: EngineOptions;
+  private fork: ReplayEngine | undefined;
+  /** The line that was fed last. */
+  seenLast: RecordedLine | undefined;
 
   constructor(world: World, options: EngineOptions) {
     this.world = world;
+    this.options = options;
     this.onEvent = options.onEvent;
     this.onInvariant = options.onInvariant;
+    this.onApplied = options.onApplied;
+    this.onDma = options.onDma;
     this.site = new EngineSite(world, options.kernel, options.platform);
   }
 
@@ -88,6 +105,7 @@ export class ReplayEngine {
 
   /** Takes one line; answers for calls, undefined for facts. */
   feed(line: RecordedLine): CallResult | undefined {
+    this.seenLast = line;
     if (line.ev !== 'program') this.line = line;
     switch (line.ev) {
       case 'ioctl':
@@ -120,6 +138,8 @@ export class ReplayEngine {
       case 'ftruncate':
         if (line.ret !== undefined && line.ret < 0) return undefined;
         return this.apply([{ type: 'FileTruncated', ino: line.ino, size: BigInt(line.size) }]);
+      case 'dma':
+        return this.dma(line);
       case 'program':
         this.random = true;
         return this.endPrograms();
@@ -144,7 +164,14 @@ export class ReplayEngine {
     return undefined;
   }
 
-  private apply(events: readonly Event[]): undefined {
+  /** A device's own access: no call, so nothing is compared. */
+  private dma(line: DmaLine): undefined {
+    const outcome = decideDma(this.world, dmaAccess(line));
+    this.onDma?.(line, outcome);
+    return this.apply(outcome.events);
+  }
+
+  private apply(events: readonly Event[], outcome?: Outcome): undefined {
     for (const event of events) {
       this.onEvent?.(event);
       applyEvent(this.world, event);
@@ -152,6 +179,7 @@ export class ReplayEngine {
         this.onInvariant?.(this.line, event.invariant, event.context);
       }
     }
+    if (this.onApplied !== undefined && this.line !== undefined) this.onApplied(events, outcome, this.line);
     return undefined;
   }
 
@@ -195,8 +223,32 @@ export class ReplayEngine {
       site.adoptedIova = recordedIova(entry, line);
       followed = this.adopted(line.ret, outcome, decide(site, command));
     } else if (line.ret !== undefined) followed = this.adopted(line.ret, outcome, outcome);
+    else if (outcome.missing !== undefined && command !== undefined) this.branch(command);
     const broken = this.follow(followed);
     return this.result(line, name, { outcome, out, ptrOut, difference }, broken);
+  }
+
+  /** The engine of the world in which the last call succeeded, if the model could not tell and the recording does not. */
+  takeFork(): ReplayEngine | undefined {
+    const { fork } = this;
+    this.fork = undefined;
+    return fork;
+  }
+
+  private branch(command: Command): void {
+    this.site.trusting = true;
+    this.site.adoptedIova = undefined;
+    const trusted = decide(this.site, command);
+    this.site.trusting = false;
+    if (trusted.missing !== undefined || trusted.events.length === 0) return;
+    const { kernel, platform } = this.options;
+    const fork = new ReplayEngine(copyWorld(this.world), { kernel, platform });
+    fork.site.upcoming = this.site.upcoming;
+    fork.random = this.random;
+    fork.line = this.line;
+    fork.seenLast = this.seenLast;
+    fork.apply(trusted.events);
+    this.fork = fork;
   }
 
   private dispatch(file: OpenFile, number: number) {
@@ -304,7 +356,7 @@ export class ReplayEngine {
 
   /** Applies the events; answers the invariant that broke, if one did. */
   private follow(outcome: Outcome): string | undefined {
-    this.apply(outcome.events);
+    this.apply(outcome.events, outcome);
     const broken = outcome.events.find((event) => event.type === 'InvariantBroken');
     return broken?.type === 'InvariantBroken' ? broken.invariant : undefined;
   }

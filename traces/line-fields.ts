@@ -116,5 +116,14 @@ export const lineFields: Rows = {
     addr: optional(hexNumber),
     errno: optional(errno),
   },
+  dma: {
+    seq: count,
+    ns: optional(count),
+    rid: text,
+    pasid: optional(count),
+    iova: hexNumber,
+    length: plain((value) => Number.isSafeInteger(value) && Number(value) > 0, 'a positive whole number'),
+    write: flag,
+  },
   ftruncate: { ...call, fd: int, ino: count, size: hexNumber, ...outcome },
 };

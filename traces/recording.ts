@@ -164,6 +164,18 @@ export type MmapLine = Call &
 export type FtruncateLine = Call &
   Readonly<{ ev: 'ftruncate'; fd: number; ino: number; size: HexNumber; ret?: number; errno?: number }>;
 
+/** A device reads or writes memory: written by hand or by a fuzzer, not recorded. `length` in bytes; absent `pasid`: untagged. */
+export type DmaLine = Readonly<{
+  ev: 'dma';
+  seq: number;
+  ns?: number;
+  rid: string;
+  pasid?: number;
+  iova: HexNumber;
+  length: number;
+  write: boolean;
+}>;
+
 export type RecordedLine =
   | TraceLine
   | ProgramLine
@@ -179,4 +191,5 @@ export type RecordedLine =
   | WriteLine
   | PollLine
   | MmapLine
-  | FtruncateLine;
+  | FtruncateLine
+  | DmaLine;
