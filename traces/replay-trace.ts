@@ -5,6 +5,7 @@ import { type KernelProfile, kernelProfiles } from '../machines/kernel-profile.t
 import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
+import { Hypotheses } from './hypotheses.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
 import { fileName, type ReadOptions } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
@@ -127,6 +128,7 @@ class TraceReplay {
   private readonly upcoming: RecordedLine[] = [];
   private readonly lineNumbers: number[] = [];
   private session: Session | undefined;
+  private hypotheses: Hypotheses | undefined;
   private seq = 0;
   private stopped = false;
 
@@ -151,8 +153,8 @@ class TraceReplay {
 
   /** The recording ends, or another begins. */
   finish(): void {
-    const { session } = this;
-    if (session !== undefined) this.guarded(0, () => session.engine.finish());
+    const { hypotheses } = this;
+    if (hypotheses !== undefined) this.guarded(0, () => hypotheses.finish());
   }
 
   private next(): 'stop' | undefined {
@@ -165,11 +167,11 @@ class TraceReplay {
   }
 
   private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
-    const { session } = this;
+    const { session, hypotheses } = this;
     if (line.ev === 'trace') return this.begin(line, lineNumber);
-    if (session === undefined || line.seq > this.until) return 'stop';
+    if (session === undefined || hypotheses === undefined || line.seq > this.until) return 'stop';
     this.seq = line.seq;
-    const result = this.guarded(lineNumber, () => session.engine.feed(line));
+    const result = this.guarded(lineNumber, () => hypotheses.feed(line));
     if (result === undefined) return undefined;
     return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
   }
@@ -187,6 +189,7 @@ class TraceReplay {
     this.finish();
     this.session = openSession(header, { file: this.file, line: lineNumber }, this.options);
     this.session.engine.upcoming = this.upcoming;
+    this.hypotheses = new Hypotheses(this.session.engine);
     this.receiver.onSession?.(this.session);
   }
 }
