@@ -1,6 +1,6 @@
 /** Other arguments that a refused call might have had: what is worth trying, field by field. */
 import type { RuleId } from '../events/rules.ts';
-import { areaAt, firstIntersecting, nextAfter } from '../machines/area-tree.ts';
+import { areaAt, firstIntersecting, nextAfter, nthArea } from '../machines/area-tree.ts';
 import { chooseIova } from '../machines/iova-allocation.ts';
 import type { Context } from '../machines/world.ts';
 import { type FieldValue, withField } from './decoded-call.ts';
@@ -40,6 +40,8 @@ const PLAIN: Readonly<Record<string, readonly FieldValue[]>> = {
   reserved: [0],
   reserved2: [0],
   limit: [65536],
+  optionId: [0, 1],
+  op: [0, 1],
 };
 
 /** Single changes of the arguments, most telling first. */
@@ -53,7 +55,8 @@ export function changesOf(scene: Scene, rule: RuleId): Change[] {
     const known = Object.entries(values).filter(
       ([name, value]) => name in call.fields && call.fields[name] !== value,
     );
-    if (known.length === Object.keys(values).length) changes.push(change(scene, values));
+    const operation = 'op' in values && (call.type ?? '').startsWith('Test');
+    if (known.length === Object.keys(values).length && !operation) changes.push(change(scene, values));
   };
   for (const values of [
     ...sizes(scene),
@@ -179,7 +182,7 @@ function ranges(scene: Scene): Values[] {
     const found = scene.result.outcome.reply['numIovas'];
     if (typeof found === 'number') values.push({ numIovas: found });
   }
-  return [...values, ...memory(scene)];
+  return [...values, ...sources(scene), ...memory(scene)];
 }
 
 /** Whole areas at and after the range, and the range widened to whole areas. */
@@ -195,6 +198,16 @@ function existing({ ioas, start, last }: Target, name: string): Values[] {
     { [name]: lower, length: size(lower, upper) },
     { [name]: first.iova, length: size(first.iova, first.last) },
   ];
+}
+
+/** Areas that a COPY could read. */
+function sources({ call, context }: Scene): Values[] {
+  const ioas = context?.objects[numberField(call, 'srcIoasId') ?? 0];
+  if (ioas?.kind !== 'ioas') return [];
+  const area = nthArea(ioas.areas, 0);
+  if (area === undefined) return [];
+  const length = area.last - area.iova + 1n;
+  return [{ srcIova: area.iova }, { length }, { srcIova: area.iova, length }];
 }
 
 /** The place that the kernel itself would choose. */

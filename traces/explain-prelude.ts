@@ -7,6 +7,7 @@ import {
   IOMMU_TEST_OP_PASID_REPLACE,
   IOMMU_VFIO_IOAS,
   VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+  VFIO_DEVICE_BIND_IOMMUFD,
 } from '../events/ioctl-number.ts';
 import type { RuleId } from '../events/rules.ts';
 import { type Area, forEachArea } from '../machines/area-tree.ts';
@@ -44,7 +45,7 @@ const PASID = 8;
 /** What to try before the call, most telling first. */
 export function preludesOf(scene: Scene, rule: RuleId, asked: CallLine): Prelude[] {
   const { context } = scene;
-  const facts = credentialPreludes(scene, rule, asked);
+  const facts = [...credentialPreludes(scene, rule, asked), ...bindPreludes(scene, rule, asked)];
   const fd = context === undefined ? undefined : descriptorOf(scene, context);
   if (context === undefined || fd === undefined) return facts;
   const plain = (before: readonly RecordedLine[]): Prelude[] =>
@@ -134,6 +135,18 @@ function credentialPreludes(scene: Scene, rule: RuleId, call: CallLine): Prelude
       text: wanted.name,
     });
   return preludes;
+}
+
+/** A VFIO device file is bound to an iommufd of the process first. */
+function bindPreludes(scene: Scene, rule: RuleId, call: CallLine): Prelude[] {
+  if (rule !== 'vfio/unbound') return [];
+  const device = { fd: scene.line.fd, kind: 'vfio-dev' } as const;
+  return [...(scene.process?.fds ?? [])].flatMap(([iommufd, fileId]) => {
+    if (scene.before.files.get(fileId)?.kind !== 'iommufd') return [];
+    return [
+      { before: [madeUp(scene, device, VFIO_DEVICE_BIND_IOMMUFD, 'DeviceBindIommufd', { iommufd })], call },
+    ];
+  });
 }
 
 /** UNMAP of the areas in the way: those of the range, else all. */

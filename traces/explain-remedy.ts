@@ -19,6 +19,10 @@ export type Remedies = Readonly<{ found: readonly Remedy[]; trials: number }>;
 const TRIALS_MAX = 1500;
 const ARGUMENTS_MAX = 2;
 const WIDTH = 12;
+/** Paths carried on that ended at the same rule. */
+const ALIKE_MAX = 2;
+const DEPTH_MAX = 3;
+const PRELUDES_MAX = 3;
 
 /** Tries changes of one field, then of two and three, and calls before it; keeps what succeeds. */
 export function remediesOf(scene: Scene, rule: RuleId): Remedies {
@@ -50,35 +54,67 @@ function fewest(lab: Lab, { before, call }: Prelude): readonly RecordedLine[] {
 
 type Path = Readonly<{ changes: readonly Change[]; call: CallLine; rule: RuleId }>;
 
+/** A few of each rule: one check after another is got past. */
+function varied(paths: readonly Path[]): Path[] {
+  const counts = new Map<RuleId, number>();
+  const kept = paths.filter(({ rule }) => {
+    const count = (counts.get(rule) ?? 0) + 1;
+    counts.set(rule, count);
+    return count <= ALIKE_MAX;
+  });
+  return kept.slice(0, WIDTH);
+}
+
 /** Breadth first over fields that differ: what gets past a check is carried on. */
 function argumentRemedies(lab: Lab, rule: RuleId, asked: CallLine, deep: boolean): Remedy[] {
-  let paths: Path[] = [{ changes: [], call: asked, rule }];
-  const depths = deep ? 3 : 1;
-  for (let depth = 1; depth <= depths; depth++) {
-    const next: Path[] = [];
-    const found: Remedy[] = [];
-    const told = new Set<string>();
-    for (const path of paths) {
-      for (const change of changesOf(lab.scene, path.rule)) {
-        if (lab.trials > TRIALS_MAX || found.length >= ARGUMENTS_MAX) break;
-        const fields = change.names.join();
-        if (
-          told.has(fields) ||
-          path.changes.some(({ names }) => names.some((name) => change.names.includes(name)))
-        )
-          continue;
-        const call = change.apply(path.call);
-        const result = attempt(lab, [], call);
-        const changes = [...path.changes, change];
-        if (succeeds(result)) {
-          told.add(fields);
-          found.push({ how: 'arguments', text: changes.map(({ text }) => text).join(', and ') });
-        } else if (result?.outcome.rule !== undefined && result.outcome.rule !== path.rule)
-          next.push({ changes, call, rule: result.outcome.rule });
-      }
-    }
+  let paths: readonly Path[] = [{ changes: [], call: asked, rule }];
+  for (let depth = 1; depth <= (deep ? DEPTH_MAX : 1); depth++) {
+    const { found, next } = widen(lab, paths);
     if (found.length > 0) return found;
-    paths = next.slice(0, WIDTH);
+    paths = varied(next);
+    const mixed = deep ? mixedRemedy(lab, paths) : undefined;
+    if (mixed !== undefined) return [mixed];
   }
   return [];
+}
+
+/** One more change on each path: what succeeds, and what gets past the check. */
+function widen(lab: Lab, paths: readonly Path[]): { found: Remedy[]; next: Path[] } {
+  const next: Path[] = [];
+  const found: Remedy[] = [];
+  const told = new Set<string>();
+  for (const path of paths) {
+    const changed = new Set(path.changes.flatMap(({ names }) => names));
+    for (const change of changesOf(lab.scene, path.rule)) {
+      if (lab.trials > TRIALS_MAX || found.length >= ARGUMENTS_MAX) return { found, next };
+      const fields = change.names.join();
+      if (told.has(fields) || change.names.some((name) => changed.has(name))) continue;
+      const call = change.apply(path.call);
+      const result = attempt(lab, [], call);
+      const changes = [...path.changes, change];
+      if (succeeds(result)) {
+        told.add(fields);
+        found.push({ how: 'arguments', text: changesText(changes) });
+      } else if (result?.outcome.rule !== undefined && result.outcome.rule !== path.rule)
+        next.push({ changes, call, rule: result.outcome.rule });
+    }
+  }
+  return { found, next };
+}
+
+function changesText(changes: readonly Change[]): string {
+  return changes.map(({ text }) => text).join(', and ');
+}
+
+/** Changed arguments, and then something before the call. */
+function mixedRemedy(lab: Lab, paths: readonly Path[]): Remedy | undefined {
+  for (const { changes, call, rule } of paths) {
+    for (const prelude of preludesOf(lab.scene, rule, call).slice(0, PRELUDES_MAX)) {
+      if (lab.trials > TRIALS_MAX) return undefined;
+      if (prelude.instead === true || !succeeds(attempt(lab, prelude.before, prelude.call))) continue;
+      const before = prelude.text ?? preludeText(prelude.before);
+      return { how: 'arguments', text: `${changesText(changes)}, after ${before}` };
+    }
+  }
+  return undefined;
 }
