@@ -79,7 +79,13 @@ export interface MmapWindow {
 }
 
 /** A window mapped into a process; address and length in bytes. */
-export type WindowMapping = Readonly<{ ownerId: number; pid: number; address: number; length: number }>;
+export type WindowMapping = {
+  readonly ownerId: number;
+  readonly pid: number;
+  /** 0 until the recording shows where it lies. */
+  address: number;
+  readonly length: number;
+};
 
 export type AccountMode = 'none' | 'user' | 'mm';
 

@@ -9,7 +9,7 @@ import {
   type Vma,
   vmaAt,
 } from '../machines/address-space.ts';
-import type { Process, World } from '../machines/world.ts';
+import type { Context, Process, World } from '../machines/world.ts';
 import { endIfUnused } from './file.ts';
 import { contextOf, use } from './objects.ts';
 
@@ -148,12 +148,24 @@ function sameMapping(before: Vma, mapping: MappingFact, at: number): boolean {
   );
 }
 
+/** A recording without results does not hold the address: a mapping of the window's length that is new has it. */
+function locateWindows(context: Context, space: AddressSpace | undefined, pid: number): void {
+  for (const mapping of context.mappings) {
+    if (mapping.pid !== pid || mapping.address !== 0) continue;
+    const found = space?.vmas.find(
+      (vma) => vma.born === space.told && vma.kind === 'device' && vma.end - vma.start === mapping.length,
+    );
+    if (found !== undefined) mapping.address = found.start;
+  }
+}
+
 /** munmap is not told: a window is gone when nothing is mapped at its address any more. */
 function unmapWindows(world: World, pid: number): void {
   const process = processOf(world, pid);
   const space = world.spaces.get(process.spaceId);
   for (const id of [...world.contexts.keys()]) {
     const context = contextOf(world, id);
+    locateWindows(context, space, pid);
     for (const mapping of [...context.mappings]) {
       if (mapping.pid !== pid || (space !== undefined && vmaAt(space, mapping.address) !== undefined))
         continue;
