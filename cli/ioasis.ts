@@ -2,9 +2,12 @@
 /** The command line: `ioasis VERB …`. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerCompare } from './compare-kernels.ts';
 import { fail } from './errors.ts';
+import { registerExplain } from './explain.ts';
 import { registerPredict } from './predict.ts';
 import { registerReplay } from './replay.ts';
+import { registerShow } from './show.ts';
 import { endQuietlyWithReader } from './terminal.ts';
 
 function version(): string {
@@ -25,6 +28,9 @@ function createProgram(): Command {
     .showSuggestionAfterError(true);
   registerReplay(program);
   registerPredict(program);
+  registerExplain(program);
+  registerShow(program);
+  registerCompare(program);
   return program;
 }
 

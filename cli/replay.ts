@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 import { findTraces } from '../traces/read-trace.ts';
 import { isClean, LISTED, reportJson } from '../traces/report.ts';
-import { type Damage, emptyReport, mergeReport, type ReportData } from '../traces/report-data.ts';
+import type { Damage, ReportData } from '../traces/report-data.ts';
 import { reportText } from '../traces/report-text.ts';
 import { TraceFormatError } from '../traces/trace-format-error.ts';
+import { detailsOf } from './divergence-details.ts';
 import { complain, EXIT } from './errors.ts';
 import { iommuOption, jobsOption, jsonOption, kernelOption, untilOption } from './options.ts';
 import { startProgress } from './progress.ts';
@@ -54,17 +55,17 @@ async function replay(paths: readonly string[], options: Options): Promise<void>
   const progress = startProgress(files, options.json !== true && isWatched());
   const replaying = replayFiles(tasks, options.jobs, limit, progress);
 
-  const finish = (data: ReportData): number => {
+  const whole = (data: ReportData): ReportData => ({ ...data, damaged: [...missing, ...data.damaged] });
+  onInterrupt(() => {
     progress.stop();
-    const whole = emptyReport();
-    mergeReport(whole, data, limit);
-    whole.damaged.unshift(...missing);
-    printReport(whole, options, performance.now() - started);
-    return statusOf(whole);
-  };
-  onInterrupt(() => finish(replaying.soFar()));
-  process.exitCode = finish(await replaying.finished);
-  flush();
+    printReport(whole(replaying.soFar()), options, performance.now() - started, []);
+  });
+  const data = whole(await replaying.finished);
+  const elapsedMs = performance.now() - started;
+  const details = options.json ? [] : await detailsOf(data.divergences, { kernel, iommu });
+  progress.stop();
+  printReport(data, options, elapsedMs, details);
+  process.exitCode = statusOf(data);
 }
 
 /** The files that the arguments mean, each argument in its turn; and those that mean none. */
@@ -82,13 +83,19 @@ export function tracesOf(paths: readonly string[]): { files: string[]; missing: 
   return { files, missing };
 }
 
-function printReport(data: ReportData, options: Options, elapsedMs: number): void {
+function printReport(
+  data: ReportData,
+  options: Options,
+  elapsedMs: number,
+  details: readonly (readonly string[])[],
+): void {
   // Where nothing could be read there is nothing to report beside the complaint.
   if (data.traces > 0 && options.json) {
     const callsPerSecond = elapsedMs > 0 ? Math.round((data.totals.calls * 1000) / elapsedMs) : 0;
     print(`${JSON.stringify({ ...reportJson(data), elapsedMs: Math.round(elapsedMs), callsPerSecond })}\n`);
   } else if (data.traces > 0) {
-    print(`${reportText(data, { paint: paint(), elapsedMs, all: options.all === true })}\n`);
+    const all = options.all === true;
+    print(`${reportText(data, { paint: paint(), elapsedMs, all, details })}\n`);
   }
   flush();
   for (const { detail } of data.defects) complain(detail);

@@ -28,7 +28,7 @@ function jsonOf(args: readonly string[]): Record<string, unknown> {
 const WRONG = recording(HEADER, OPEN, { ...IOAS_ALLOC, out: '0c0000000000000002000000' });
 
 describe('ioasis', () => {
-  it.each(['replay', 'predict'])('has an example in the help of %s', (verb) => {
+  it.each(['replay', 'predict', 'explain', 'show', 'compare'])('has an example in the help of %s', (verb) => {
     const { status, stdout } = ioasis([verb, '--help']);
     expect(stdout).toMatch(/Example/);
     expect(stdout).toContain(`ioasis ${verb} `);
@@ -55,6 +55,16 @@ describe('ioasis replay', () => {
     expect(stdout).toContain('out from byte 8: recorded 02000000, predicted 01000000');
     expect(stdout).toContain('IoasAllocated');
     expect(status).toBe(1);
+  });
+
+  it('says of a divergence in a file which objects and earlier calls it rests on', () => {
+    const again = { ...IOAS_ALLOC, seq: 3, in: '0c0000000000000000000000', out: '0c0000000000000003000000' };
+    const { stdout } = ioasis([
+      'replay',
+      fileWith('wrong.jsonl', recording(HEADER, OPEN, IOAS_ALLOC, again)),
+    ]);
+    expect(stdout).toContain('out from byte 8: recorded 03000000, predicted 02000000');
+    expect(stdout).toMatch(/follows from\n +2: IOMMU_IOAS_ALLOC/);
   });
 
   it('prints the divergence as JSON', () => {

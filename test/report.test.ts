@@ -14,7 +14,8 @@ const plain: Paint = {
   bad: (text) => text,
   doubtful: (text) => text,
 };
-const text = (data: ReportData, all = false) => reportText(data, { paint: plain, elapsedMs: 2000, all });
+const text = (data: ReportData, all = false, details: readonly (readonly string[])[] = []) =>
+  reportText(data, { paint: plain, elapsedMs: 2000, all, details });
 
 const line: IoctlLine = {
   ev: 'ioctl',
@@ -196,6 +197,12 @@ describe('reportText', () => {
     expect(text(data)).toContain('12 divergences, the first 10:');
     expect(text(data).match(/a seq \d+ process/g)).toHaveLength(10);
     expect(text(data, true).match(/a seq \d+ process/g)).toHaveLength(12);
+  });
+
+  it('says more of a divergence where there is more to say', () => {
+    const said = text(reportOf('a', [refused(1), refused(2)]), false, [['because of call 0']]);
+    expect(said.match(/because of call 0/g)).toHaveLength(1);
+    expect(said.indexOf('because of call 0')).toBeLessThan(said.indexOf('a seq 2'));
   });
 
   it('leaves out columns of verdicts that nobody got', () => {

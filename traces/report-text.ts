@@ -12,7 +12,13 @@ export type Paint = Readonly<{
   doubtful: (text: string) => string;
 }>;
 
-export type TextOptions = Readonly<{ paint: Paint; elapsedMs: number; all: boolean }>;
+export type TextOptions = Readonly<{
+  paint: Paint;
+  elapsedMs: number;
+  all: boolean;
+  /** More to say of the first divergences, line by line. */
+  details: readonly (readonly string[])[];
+}>;
 
 const DIVERGENCES_SHOWN = 10;
 const REASONS_SHOWN = 5;
@@ -85,21 +91,25 @@ function cell(column: Column, value: number, paint: Paint): string {
   return column === 'undetermined' || column === 'unchecked' ? paint.doubtful(text) : text;
 }
 
-function divergences({ divergences: found, totals }: ReportData, { paint, all }: TextOptions): string {
+function divergences(
+  { divergences: found, totals }: ReportData,
+  { paint, all, details }: TextOptions,
+): string {
   if (totals.diverging === 0) return '';
   const shown = all ? found : found.slice(0, DIVERGENCES_SHOWN);
   const rest = totals.diverging > shown.length ? `, the first ${shown.length}` : '';
   const title = paint.bold(`${many(totals.diverging, 'divergence')}${rest}:`);
-  return [title, ...shown.map((one) => divergence(one, paint))].join('\n');
+  return [title, ...shown.map((one, nth) => divergence(one, details[nth] ?? [], paint))].join('\n');
 }
 
-function divergence(one: Divergence, paint: Paint): string {
+function divergence(one: Divergence, details: readonly string[], paint: Paint): string {
   const lines = [
     `  ${paint.bold(`${one.trace} seq ${one.seq}`)} process ${one.pid} ${one.command}`,
     `    ${paint.bad(difference(one))}`,
     `    ${because(one)}`,
   ];
   if (one.objects.length > 0) lines.push(`    names ${one.objects.join(', ')}`);
+  lines.push(...details.map((detail) => `    ${detail}`));
   lines.push(paint.dim(`    more: ioasis explain ${quoted(one.trace)} ${one.seq}`));
   return lines.join('\n');
 }
