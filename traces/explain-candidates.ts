@@ -135,7 +135,7 @@ function flags({ call }: Scene): Values[] {
 
 /** Page tables, fault queues and the like may be chosen freely; what a call is about may not. */
 function isChoice(call: Scene['call'], name: string): boolean {
-  return CHOICES.has(name) || (name === 'id' && (call.type ?? '').startsWith('TestMockDomain'));
+  return CHOICES.has(name) || (name === 'id' && /^TestMockDomain(Flags)?$/.test(call.type ?? ''));
 }
 
 const CHOICES = new Set(['ptId', 'hwptId', 'viommuId', 'faultId', 'devId']);
@@ -170,7 +170,7 @@ function ranges(scene: Scene): Values[] {
   const { call } = scene;
   const target = targetOf(scene);
   const values: Values[] = [];
-  const name = 'dstIova' in call.fields ? 'dstIova' : 'iova';
+  const name = ['dstIova', 'iova', 'start'].find((one) => one in call.fields) ?? 'iova';
   if (target !== undefined) {
     values.push(...existing(target, name), ...holes(scene, target, name));
     values.push(...aligned(call.fields, name, BigInt(target.ioas.align)));

@@ -2,6 +2,7 @@
 import {
   IOMMU_HWPT_ALLOC,
   IOMMU_IOAS_ALLOC,
+  IOMMU_IOAS_ALLOW_IOVAS,
   IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
   IOMMU_TEST_OP_PASID_ATTACH,
   IOMMU_TEST_OP_PASID_REPLACE,
@@ -56,8 +57,9 @@ export function preludesOf(scene: Scene, rule: RuleId, asked: CallLine): Prelude
       const object = objectAt(context, numberField(scene.call, 'id') ?? 0);
       return object === undefined ? [] : plain(releaseLines(scene, context, object));
     }
-    case 'map/exists':
     case 'reserve/in-use':
+      return [...unmapping(scene, fd, rule), ...allowing(scene, fd)].flatMap(plain);
+    case 'map/exists':
     case 'ioas/alignment':
       return unmapping(scene, fd, rule).flatMap(plain);
     case 'unmap/locked':
@@ -165,6 +167,14 @@ function unmapping(scene: Scene, fd: number, rule: RuleId): RecordedLine[][] {
   return first === undefined || end === undefined
     ? []
     : [[unmapLine(scene, fd, ioas.id, first.iova, end.last)]];
+}
+
+/** ALLOW_IOVAS with an empty list: nothing is promised to automatic IOVAs any more. */
+function allowing(scene: Scene, fd: number): RecordedLine[][] {
+  const ioas = targetOf(scene)?.ioas ?? ioasNamed(scene);
+  if (ioas === undefined || ioas.allowed.length === 0) return [];
+  const target = { fd, kind: 'iommufd' } as const;
+  return [[madeUp(scene, target, IOMMU_IOAS_ALLOW_IOVAS, 'IoasAllowIovas', { ioasId: ioas.id })]];
 }
 
 function queuesOf(scene: Scene, context: Context, fd: number): RecordedLine[] {

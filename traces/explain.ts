@@ -1,5 +1,6 @@
 /** Why one call of a recording returned what it did: rule, objects, earlier calls, and what would have succeeded. */
 import { errnoName } from '../events/errno.ts';
+import type { Event } from '../events/event.ts';
 import { RULES, type RuleId } from '../events/rules.ts';
 import { kernelProfiles } from '../machines/kernel-profile.ts';
 import { copyWorld } from './copy-world.ts';
@@ -171,7 +172,7 @@ function explain(scene: Scene, path: string): Explanation {
     undetermined: outcome.missing ?? null,
     because: cause.text,
     objects: objects.text,
-    changed: outcome.events.map(describeEvent),
+    changed: outcome.events.filter((event) => isNews(scene, event)).map(describeEvent),
     dependsOn: {
       calls: steps.map((one) => explainedCall(one, placeholders.get(one) ?? [])),
       ...counts,
@@ -189,6 +190,13 @@ function explainedCall({ line, result }: Step, placeholders: readonly number[]):
     result: result === undefined ? '' : resultText(result),
     placeholders,
   };
+}
+
+/** Reservations may be dropped where none are: that changes nothing. */
+function isNews({ before }: Scene, event: Event): boolean {
+  if (event.type !== 'ReservationsDropped') return true;
+  const ioas = before.contexts.get(event.context)?.objects[event.id];
+  return ioas?.kind === 'ioas' && ioas.reserved.some(({ owner }) => owner === event.owner);
 }
 
 /** The same call on the same state, decided by the other releases. */
