@@ -98,7 +98,16 @@ function shortOf({ rule, result }: Answer): string {
 type Counted = { -readonly [Name in keyof DifferingRule]: DifferingRule[Name] };
 
 function ruleOf({ trace, seq, command, a, b }: Difference): Counted {
-  return { command, a: shortOf(a), b: shortOf(b), count: 0, firsts: 0, trace, seq };
+  const [one, other] = [shortOf(a), shortOf(b)];
+  return {
+    command,
+    a: one,
+    b: one === other ? `${other} (other bytes)` : other,
+    count: 0,
+    firsts: 0,
+    trace,
+    seq,
+  };
 }
 
 async function comparePath(

@@ -68,7 +68,10 @@ export function flagsText(type: string, value: number): string {
 
 /** The header's name of a field without `_id` and `out_`. */
 export function fieldName(call: DecodedCall, name: string): string {
-  const header = call.layout?.fields[name]?.[0] ?? name;
+  const fields = call.layout?.fields ?? {};
+  const header = fields[name]?.[0] ?? name;
+  // The mock's struct has two fields called `id`; ours tell them apart.
+  if (header === 'id' && name !== 'id' && 'id' in fields) return name;
   return header.replace(/^out_/, '').replace(/(.)_id$/, '$1');
 }
 

@@ -58,7 +58,7 @@ function referencesTo(other: IommuObject, { id }: IommuObject): number {
     case 'veventq':
       return held([other.viommuId]);
     case 'hw-queue':
-      return held([other.viommuId, other.dependsOnId]);
+      return held([other.viommuId, other.dependsOnId, other.accessId]);
     default:
       return 0;
   }
