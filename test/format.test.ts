@@ -227,7 +227,7 @@ describe('parseLine', () => {
     fc.assert(
       fc.property(changes, (changed) => {
         const text = JSON.stringify({ ...ioctl, ...changed });
-        const fault = firstFault(lineFields.ioctl, JSON.parse(text));
+        const fault = firstFault(Object.entries(lineFields.ioctl), JSON.parse(text));
         if (fault) expect(() => parseLine(text, at)).toThrow(fault[1].code);
         else expect(parseLine(text, at)).toEqual(JSON.parse(text));
       }),

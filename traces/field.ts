@@ -136,9 +136,15 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The first field of `row` that `value` lacks or holds wrongly; fields that `row` does not know are let pass. */
-export function firstFault(row: Row, value: Readonly<Record<string, unknown>>): [string, Fault] | undefined {
-  for (const [name, field] of Object.entries(row)) {
+/** The fields of a row with their names, in order. */
+export type Fields = readonly (readonly [name: string, field: Field])[];
+
+/** The first of `fields` that `value` lacks or holds wrongly; fields that are not among them are let pass. */
+export function firstFault(
+  fields: Fields,
+  value: Readonly<Record<string, unknown>>,
+): [string, Fault] | undefined {
+  for (const [name, field] of fields) {
     if (value[name] === undefined) {
       if (field.optional) continue;
       const expected = field.fault(undefined)?.expected ?? 'a value';
@@ -152,9 +158,10 @@ export function firstFault(row: Row, value: Readonly<Record<string, unknown>>): 
 
 /** An object within a line. */
 export function objectOf(row: Row): Field {
+  const fields = Object.entries(row);
   return required((value) => {
     if (!isObject(value)) return bad('an object');
-    const found = firstFault(row, value);
+    const found = firstFault(fields, value);
     return found && { code: found[1].code, expected: `an object with ${found[0]}: ${found[1].expected}` };
   });
 }

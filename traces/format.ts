@@ -1,7 +1,20 @@
-import { firstFault, isCount, isFdKind, isHexBytes, isHexNumber, isInt, isObject } from './field.ts';
+import {
+  type Fields,
+  firstFault,
+  isCount,
+  isFdKind,
+  isHexBytes,
+  isHexNumber,
+  isInt,
+  isObject,
+} from './field.ts';
 import { lineFields } from './line-fields.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
 import { TraceFormatError, type TracePosition } from './trace-format-error.ts';
+
+const fieldsOfLine: ReadonlyMap<string, Fields> = new Map(
+  Object.entries(lineFields).map(([ev, row]) => [ev, Object.entries(row)]),
+);
 
 type ParsedObject = Readonly<Record<string, unknown>>;
 
@@ -72,7 +85,7 @@ function checkFields(line: ParsedObject, at: TracePosition): asserts line is Rec
     const expected = `expected ev to be one of ${Object.keys(lineFields).join(', ')}`;
     throw new TraceFormatError('TRC002-unknown-event', at, `${expected}, found ${shown(ev)}`);
   }
-  const found = firstFault(lineFields[ev], line);
+  const found = firstFault(fieldsOfLine.get(ev) ?? [], line);
   if (found) {
     const [name, { code, expected }] = found;
     const header = name === 'format' || name === 'version';
