@@ -25,7 +25,7 @@ export type Predecessors = Readonly<{
 /** Lines that may be replayed in the search, over all replays. */
 const LINES_MAX = 400_000;
 
-type Item = Readonly<{ step: Step; asked: RecordedLine; call: boolean; changes: boolean }>;
+type Item = Readonly<{ step: Step; asked: RecordedLine; call: boolean }>;
 
 interface Search {
   readonly scene: Scene;
@@ -98,7 +98,6 @@ function itemOf(step: Step): Item {
     step,
     asked: adopted ? step.line : askedOf(step),
     call: isCall(step.line),
-    changes: step.events.length > 0,
   };
 }
 
@@ -111,7 +110,7 @@ export function predecessorsOf(scene: Scene, related: readonly Step[]): Predeces
     scene,
     linesOf(search, new Set(every)).map(({ line }) => ({ line, expected: undefined })),
   );
-  const counts = { placeholders: new Map(), earlier: every.length };
+  const counts = { placeholders: new Map(), earlier: scene.passed + every.length };
   if (full === undefined || !sameAnswer(scene, full))
     return { ...counts, steps: related, verified: false, minimal: false, replays: 1 };
   const exact: Search = { ...search, wanted: full };
@@ -126,10 +125,10 @@ export function predecessorsOf(scene: Scene, related: readonly Step[]): Predeces
 function startOf(search: Search, related: readonly Step[]): number[] | undefined {
   const { items, scene } = search;
   const near = closureOf(scene, related);
-  const changing = indexes(items, (item) => item.call && item.changes);
-  const own = changing.filter((index) => items[index]?.step.result?.context === scene.result.context);
-  const close = changing.filter((index) => near.has((items[index] as Item).step));
-  return [close, own, changing].find((set) => holds(search, new Set(set)));
+  const every = indexes(items, (item) => item.call);
+  const own = every.filter((index) => items[index]?.step.result?.context === scene.result.context);
+  const close = every.filter((index) => near.has((items[index] as Item).step));
+  return [close, own, every].find((set) => holds(search, new Set(set)));
 }
 
 /** Whether a replay without results gives the answer that the explanation is about. */

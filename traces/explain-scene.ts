@@ -10,8 +10,9 @@ import { type History, livesOf, type Step, seqOf } from './provenance.ts';
 
 export type Scene = Readonly<{
   history: History;
-  /** Steps before the call. */
+  /** Steps before the call, and how many calls besides changed nothing. */
   steps: readonly Step[];
+  passed: number;
   /** The call itself. */
   step: Step;
   line: CallLine;

@@ -105,7 +105,7 @@ export async function explainCall(path: string, seq: number, options: ExplainOpt
 /** The situation of a call, which is fed to the engine here. */
 function sceneOf(history: History, told: CallLine): Scene {
   const before = copyWorld(history.session.engine.world);
-  const steps = history.steps;
+  const { steps, passed } = history;
   history.steps = [...steps];
   const base = history.base;
   const step = record(history, told);
@@ -119,6 +119,7 @@ function sceneOf(history: History, told: CallLine): Scene {
   return {
     history,
     steps,
+    passed,
     step,
     line,
     call: decodeCall(line),

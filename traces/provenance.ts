@@ -32,6 +32,8 @@ export interface History {
   /** The world before the first step. */
   base: World;
   steps: Step[];
+  /** Calls that changed nothing and are not kept: no later answer can rest on them. */
+  passed: number;
   /** What the line in work changed so far. */
   readonly pending: { events: Event[]; fates: Fate[] };
 }
@@ -48,7 +50,7 @@ export function openHistory(
     pending.fates.push(...fatesOf(session.engine.world, event));
   };
   const session: Session = openSession(header, at, { ...options, onEvent });
-  return { session, base: copyWorld(session.engine.world), steps: [], pending };
+  return { session, base: copyWorld(session.engine.world), steps: [], passed: 0, pending };
 }
 
 export function isCall(line: RecordedLine): line is CallLine {
@@ -66,10 +68,12 @@ export function record(history: History, told: RecordedLine): Step {
   const issued = pending.events.find((event) => event.type === 'DescriptorIssued');
   const fd = isCall(line) && issued?.type === 'DescriptorIssued' ? issued.fd : undefined;
   const step: Step = { line, result, events: pending.events, fates: pending.fates, fd };
-  history.steps.push(step);
+  if (result !== undefined && step.events.length === 0) history.passed++;
+  else history.steps.push(step);
   if (engine.world.contexts.size === 0 && (result !== undefined || line.ev === 'close')) {
     history.base = copyWorld(engine.world);
     history.steps = [];
+    history.passed = 0;
   }
   return step;
 }
