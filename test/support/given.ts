@@ -107,7 +107,8 @@ export class Given {
     const { uid = 0, memlock = 8n << 20n, capabilities = CAPABILITIES_ALL } = options;
     this.told({ type: 'CredentialsSeen', pid: 1, uid, memlock, capabilities });
     if (!options.blind) this.told({ type: 'MappingsSeen', pid: 1, mappings: MAPPINGS });
-    this.told({ type: 'FileSized', ino: MEMFD_INODE, size: BigInt(MAPPED_BYTES) });
+    for (const ino of [MEMFD_INODE, FILE_INODE])
+      this.told({ type: 'FileSized', ino, size: BigInt(MAPPED_BYTES) });
     this.open(options.path ?? '/dev/iommu');
   }
 
