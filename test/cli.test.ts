@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   CORPUS,
@@ -33,6 +35,14 @@ describe('ioasis', () => {
     expect(stdout).toMatch(/Example/);
     expect(stdout).toContain(`ioasis ${verb} `);
     expect(status).toBe(0);
+  });
+
+  it('has every verb in docs/CLI.md, and no other', () => {
+    const page = readFileSync(fileURLToPath(new URL('../docs/CLI.md', import.meta.url)), 'utf8');
+    const described = [...page.matchAll(/^## `ioasis (\w+)/gm)].map(([, verb]) => verb);
+    const { stdout } = ioasis(['--help']);
+    const offered = [...stdout.matchAll(/^ {2}(\w+) \[options\]/gm)].map(([, verb]) => verb);
+    expect(described.toSorted()).toEqual(offered.toSorted());
   });
 
   it('tells its version', () => {
