@@ -51,7 +51,12 @@ export type EngineOptions = Readonly<{
   /** Told of every invariant that the kernel broke, at the line where it broke: an ioctl, a close, an exit. */
   onInvariant?: (line: RecordedLine, invariant: string, context: number) => void;
   /** Told after events were applied, with the outcome where a call brought them: for checks of the world. */
-  onApplied?: (events: readonly Event[], outcome: Outcome | undefined, line: RecordedLine) => void;
+  onApplied?: (
+    world: World,
+    events: readonly Event[],
+    outcome: Outcome | undefined,
+    line: RecordedLine,
+  ) => void;
   /** Told of each DMA access of the recording, before what it leaves behind is applied. */
   onDma?: (line: DmaLine, outcome: DmaOutcome) => void;
 }>;
@@ -179,7 +184,8 @@ export class ReplayEngine {
         this.onInvariant?.(this.line, event.invariant, event.context);
       }
     }
-    if (this.onApplied !== undefined && this.line !== undefined) this.onApplied(events, outcome, this.line);
+    if (this.onApplied !== undefined && this.line !== undefined)
+      this.onApplied(this.world, events, outcome, this.line);
     return undefined;
   }
 

@@ -19,6 +19,8 @@ export type SessionOptions = Readonly<{
   iommu?: string | undefined;
   onEvent?: ((event: Event) => void) | undefined;
   onInvariant?: EngineOptions['onInvariant'] | undefined;
+  onApplied?: EngineOptions['onApplied'] | undefined;
+  onDma?: EngineOptions['onDma'] | undefined;
 }>;
 
 /** A recording being replayed: its header, what was made of it, and the engine that follows it. */
@@ -74,12 +76,14 @@ export function openSession(header: TraceLine, at: TracePosition, options: Sessi
   known('TRC016-unknown-iommu', at, IOMMU_NAMES, options.iommu ?? header.iommu);
   const userTop = known('TRC017-unknown-architecture', at, new Map(Object.entries(USER_TOP)), header.arch);
   const platform = platformOf(header, options.iommu);
-  const { onEvent, onInvariant } = options;
+  const { onEvent, onInvariant, onApplied, onDma } = options;
   const engine = new ReplayEngine(emptyWorld(userTop), {
     kernel,
     platform,
     ...(onEvent === undefined ? {} : { onEvent }),
     ...(onInvariant === undefined ? {} : { onInvariant }),
+    ...(onApplied === undefined ? {} : { onApplied }),
+    ...(onDma === undefined ? {} : { onDma }),
   });
   return { header, kernel, platform, engine };
 }
