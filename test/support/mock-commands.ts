@@ -16,7 +16,7 @@ export const mdCheckMap = maker('TestMdCheckMap', {
 });
 export const mdCheckRefs = maker('TestMdCheckRefs', { length: 0x1000n, uptr: BigInt(RW), refs: 1 });
 export const createAccess = maker('TestCreateAccess', { id: 1, flags: 1 });
-export const destroyAccessPages = maker('TestDestroyAccessPages', { id: 4, accessPagesId: 1 });
+export const destroyAccessPages = maker('TestDestroyAccessPages', { id: 4 });
 export const accessPages = maker('TestAccessPages', { id: 4, iova: APERTURE, length: 0x1000n });
 export const accessRw = maker('TestAccessRw', {
   id: 4,
