@@ -266,11 +266,21 @@ export function reduceHardware(world: World, event: Event): void {
   reduce?.(world, event);
 }
 
+/** Events with which a context can end: its last descriptor, or one whose close shows when its number is handed out again. */
+const endings: ReadonlySet<EventType> = new Set<EventType>([
+  'FileReleased',
+  'DescriptorIssued',
+  'DescriptorDuplicated',
+  'ContextOpened',
+  'VfioDeviceOpened',
+  'MappingsSeen',
+  'ProcessExited',
+]);
+
 /** Called after the reducer of the objects: devices of contexts that ended go back to the kernel's own drivers. */
 export function settleHardware(world: World, event: Event): void {
-  if (event.type !== 'FileReleased' && event.type !== 'MappingsSeen' && event.type !== 'ProcessExited')
-    return;
   const { hardware } = world;
+  if (hardware.contexts.size === 0 || !endings.has(event.type)) return;
   for (const [context, rids] of [...hardware.contexts]) {
     if (world.contexts.has(context)) continue;
     for (const rid of rids) release(hardware, hardware.rids.get(rid) as RidState);
