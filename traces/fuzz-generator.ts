@@ -1,0 +1,194 @@
+/** Proposes the next step of a program: any call that the target has, against what lives in the world that it runs on. */
+import type { CommandType } from '../events/command.ts';
+import { IOMMU_TEST_CMD } from '../events/ioctl-number.ts';
+import type { Random } from '../explore/random.ts';
+import type { Context } from '../machines/world.ts';
+import { Draft, type Fills, type StructType, type Want } from './fuzz-draft.ts';
+import { hwptFills } from './fuzz-hwpt.ts';
+import { ioasFills } from './fuzz-ioas.ts';
+import { mockFills, TEST_OPS } from './fuzz-mock.ts';
+import { Names } from './fuzz-names.ts';
+import { OTHER_CALLS, type OtherCall } from './fuzz-other.ts';
+import { vfioFills, viommuFills } from './fuzz-viommu.ts';
+import { type Placement, spoil } from './fuzz-wrong.ts';
+import { containerIoctls, deviceIoctls, nativeIoctls } from './ioctl-table.ts';
+import { type IoctlStep, NO_PROPS, type Operand, type Step } from './program.ts';
+import type { ProgramMachine } from './program-machine.ts';
+import { READ_ONLY_START, STRUCT_START, STRUCT_STRIDE } from './program-memory.ts';
+
+const fills: Fills = { ...ioasFills, ...hwptFills, ...viommuFills, ...vfioFills, ...mockFills };
+
+/** One thing that can be proposed: a command filled well or with something wrong, or another call. */
+export type Choice =
+  | Readonly<{ name: string; type: StructType; request: number; wrong: boolean; weight: number }>
+  | Readonly<{ name: string; other: OtherCall; weight: number }>;
+
+/** Commands that are drawn more or less often than others before anything is learned. */
+const WEIGHTS: Readonly<Partial<Record<CommandType, number>>> = {
+  IoasMap: 6,
+  IoasUnmap: 4,
+  IoasCopy: 3,
+  HwptAlloc: 6,
+  TestMockDomain: 1,
+  TestMockDomainFlags: 3,
+  TestMockDomainReplace: 4,
+  TestPasidAttach: 4,
+  TestPasidReplace: 3,
+  TestAccessPages: 3,
+  Destroy: 4,
+  TestMdCheckMap: 0.7,
+  TestMdCheckRefs: 0.7,
+  TestSetTempMemoryLimit: 0.2,
+  TestUnknownOp: 0.1,
+  IoasNoiommuGetPa: 0.5,
+  VfioIommuGetInfo: 0.5,
+};
+
+/** What makes something that is wanted. */
+const MAKERS: Readonly<Record<Want, CommandType | OtherCall>> = {
+  ioas: 'IoasAlloc',
+  device: 'TestMockDomainFlags',
+  selftest: 'TestMockDomainFlags',
+  'hwpt-paging': 'HwptAlloc',
+  'hwpt-nested': 'HwptAlloc',
+  'nest-parent': 'HwptAlloc',
+  'dirty-hwpt': 'HwptAlloc',
+  fault: 'FaultQueueAlloc',
+  viommu: 'ViommuAlloc',
+  vdevice: 'VdeviceAlloc',
+  veventq: 'VeventqAlloc',
+  'hw-queue': 'HwQueueAlloc',
+  access: 'TestCreateAccess',
+  area: 'IoasMap',
+  dmabuf: 'TestDmabufGet',
+  eventq: 'VeventqAlloc',
+  file: 'memfd',
+  iommufd: 'open',
+  tombstone: 'open',
+  'vfio-dev': 'open-device',
+  'bound-device': 'DeviceBindIommufd',
+};
+
+/** How far back a chain of wants is followed. */
+const DEPTH = 6;
+const READ_ONLY_SHARE = 0.03;
+
+/** Everything that a target can be asked. `wrong`: share of calls with something wrong, 0 to 1. */
+export function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
+  const { kernel, platform } = machine;
+  const mock = platform.driver.name === 'mock';
+  const choices: Choice[] = [];
+  const add = (type: StructType, request: number) => {
+    const weight = WEIGHTS[type] ?? 1;
+    if (fills[type] === undefined) return;
+    choices.push({ name: type, type, request, wrong: false, weight: weight * (1 - wrong) });
+    choices.push({ name: `${type}!`, type, request, wrong: true, weight: weight * wrong });
+  };
+  for (const { number, type } of nativeIoctls.values())
+    if (number <= kernel.lastIoctl) add(type as StructType, number);
+  for (const { number, type } of containerIoctls.values()) add(type as StructType, number);
+  if (mock)
+    for (const [op, type] of TEST_OPS.entries()) if (op <= kernel.lastTestOp) add(type, IOMMU_TEST_CMD);
+  if (platform.devices.size > 0)
+    for (const { number, type } of deviceIoctls.values()) add(type as StructType, number);
+  for (const [other, { weight, needs }] of Object.entries(OTHER_CALLS))
+    if (needs === undefined || needs(machine))
+      choices.push({ name: other, other: other as OtherCall, weight });
+  return choices;
+}
+
+export class Generator {
+  readonly names = new Names();
+  readonly choices: readonly Choice[];
+  private readonly machine: ProgramMachine;
+  private readonly byName = new Map<string, Choice>();
+  private readonly draft: Draft;
+
+  constructor(machine: ProgramMachine, wrong: number) {
+    this.machine = machine;
+    this.choices = choicesOf(machine, wrong);
+    this.draft = new Draft(this.names, machine.site.context);
+    for (const choice of this.choices) this.byName.set(choice.name, choice);
+  }
+
+  /** A step for the choice with this index, or for something that it needs first. `taken`: steps of the program so far. */
+  propose(index: number, random: Random, taken: number): Step | undefined {
+    let choice = this.choices[index];
+    let aim: Want | undefined;
+    for (let depth = 0; choice !== undefined && depth < DEPTH; depth++) {
+      if ('other' in choice)
+        return OTHER_CALLS[choice.other].propose(this.machine, this.names, random, taken);
+      const made = this.ioctl(choice, random, taken, aim);
+      if (typeof made !== 'string') return made;
+      aim = made;
+      const maker = this.machine.platform.devices.size > 0 && made === 'device' ? 'bound-device' : made;
+      choice = this.byName.get(MAKERS[maker]);
+    }
+    return undefined;
+  }
+
+  private ioctl(
+    choice: Extract<Choice, { type: StructType }>,
+    random: Random,
+    taken: number,
+    aim: Want | undefined,
+  ): IoctlStep | Want {
+    const where = this.descriptorFor(choice, random);
+    if (typeof where === 'string') return where;
+    const { draft } = this;
+    draft.random = random;
+    draft.begin(choice.type, where.context);
+    draft.aim = aim;
+    const op = choice.request === IOMMU_TEST_CMD ? TEST_OPS.indexOf(choice.type) : 0;
+    if (op > 0) draft.set('op', op);
+    fills[choice.type]?.(draft);
+    if (draft.want !== undefined) return draft.want;
+    const at = BigInt(STRUCT_START + taken * STRUCT_STRIDE);
+    const { arg, bytes } = this.place(choice.wrong, draft, random, at, taken);
+    const { uses, makes, second } = draft;
+    return {
+      call: 'ioctl',
+      fd: where.operand,
+      request: choice.request,
+      arg,
+      bytes,
+      uses,
+      makes,
+      second,
+      file: undefined,
+      props: NO_PROPS,
+    };
+  }
+
+  private place(wrong: boolean, draft: Draft, random: Random, at: bigint, taken: number): Placement {
+    if (wrong) return spoil(draft, at);
+    if (!random.chance(READ_ONLY_SHARE)) return { arg: at, bytes: draft.bytes() };
+    return { arg: BigInt(READ_ONLY_START + (taken & 0xff) * STRUCT_STRIDE), bytes: draft.bytes() };
+  }
+
+  private descriptorFor(
+    choice: Extract<Choice, { type: StructType }>,
+    random: Random,
+  ): { operand: Operand; context: Context } | Want {
+    const { contexts } = this.machine.world;
+    const onDevice = choice.type.startsWith('Device');
+    let found: { operand: Operand; contextId: number } | undefined;
+    let seen = 0;
+    for (const one of this.names.descriptors) {
+      const fits = onDevice ? one.role === 'vfio-dev' : one.role === 'iommufd';
+      // The first descriptor is the usual one: programs that keep to one context go deeper.
+      if (fits && (found === undefined || random.below(++seen * 3) === 0)) found = one;
+    }
+    if (found === undefined) return onDevice ? 'vfio-dev' : 'iommufd';
+    const file = this.machine.world.files.get(
+      this.machine.world.processes.get(1)?.fds.get(this.machine.descriptor(found.operand)) ?? 0,
+    );
+    const context = contexts.get(file?.contextId ?? 0) ?? this.firstContext();
+    return context === undefined ? 'iommufd' : { operand: found.operand, context };
+  }
+
+  private firstContext(): Context | undefined {
+    for (const context of this.machine.world.contexts.values()) return context;
+    return undefined;
+  }
+}
