@@ -47,17 +47,21 @@ const recordings = [
 ];
 
 describe('predict', () => {
-  it.each(recordings)('says the same of %s without its results', async (name) => {
-    const tally: Tally = { calls: 0, lost: 0, different: [] };
-    for (const path of findTraces(join(CORPUS, name))) {
-      const seeing = await predictions(path, false);
-      const blind = await predictions(path, true);
-      expect(blind.length).toBe(seeing.length);
-      for (const [index, seen] of seeing.entries()) compare(seen, blind[index], tally);
-    }
-    expect(tally.different.slice(0, 3)).toEqual([]);
-    expect(tally.lost).toBeLessThan(tally.calls * 0.06);
-  });
+  it.each(recordings)(
+    'says the same of %s without its results',
+    async (name) => {
+      const tally: Tally = { calls: 0, lost: 0, different: [] };
+      for (const path of findTraces(join(CORPUS, name))) {
+        const seeing = await predictions(path, false);
+        const blind = await predictions(path, true);
+        expect(blind.length).toBe(seeing.length);
+        for (const [index, seen] of seeing.entries()) compare(seen, blind[index], tally);
+      }
+      expect(tally.different.slice(0, 3)).toEqual([]);
+      expect(tally.lost).toBeLessThan(tally.calls * 0.06);
+    },
+    120_000,
+  );
 });
 
 describe('withoutResults', () => {
