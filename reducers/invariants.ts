@@ -4,7 +4,7 @@
  * Without a call, everything is counted again. With the events of one call, only what these events can have changed is
  * looked at, and where a context has very many areas, only their neighbourhood.
  */
-import type { Event, EventType } from '../events/event.ts';
+import type { Event, EventOf, EventType } from '../events/event.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { areaAt } from '../machines/area-tree.ts';
 import { objectOf } from '../machines/objects.ts';
@@ -12,14 +12,13 @@ import type { Context, World } from '../machines/world.ts';
 import { checkCaches, checkHardware, checkLeftovers } from './invariants-hardware.ts';
 import {
   areasIn,
+  checkAddressSpace,
   checkAddressSpaces,
   checkAreaAround,
   checkAreas,
-  checkCharges,
-  checkPinned,
-  checkPins,
 } from './invariants-memory.ts';
 import { checkFaults, checkObjects } from './invariants-objects.ts';
+import { checkCharges, checkPinned, checkPins } from './invariants-pins.ts';
 import type { InvariantId, Violation } from './invariants-register.ts';
 import { mayStay } from './invariants-residue.ts';
 import { observe } from './observable.ts';
@@ -45,17 +44,17 @@ const EVERYTHING = OBJECTS | MEMORY | SPACES | CHARGES | HARDWARE | FAULTS | END
 /** Contexts with more areas, and worlds with more pages objects, are not counted through after every call. */
 const SMALL = 256;
 
-/** What an event can break. A new event has to be entered here. */
+/** What an event can break beyond its own IOAS, at which checkEvents() looks. A new event has to be entered here. */
 const reach: Readonly<Record<EventType, number>> = {
   IoasAllocated: OBJECTS,
-  RangesAllowed: SPACES,
+  RangesAllowed: 0,
   AllowedForgotten: 0,
-  RangeReserved: SPACES,
+  RangeReserved: 0,
   ReservationsDropped: SPACES,
-  AreasMapped: MEMORY | SPACES | CHARGES,
+  AreasMapped: MEMORY | CHARGES,
   AreaUnmapped: MEMORY | CHARGES,
   AreaSplit: MEMORY | SPACES,
-  LargePagesSet: SPACES,
+  LargePagesSet: 0,
   AccountModeSet: 0,
   CompatIoasSet: 0,
   ProcessChanged: CHARGES,
@@ -174,14 +173,28 @@ function checkContext(
 function checkMemory(context: Context, events: readonly Event[] | undefined, report: Report): void {
   if (events === undefined || areasIn(context) <= SMALL) {
     checkAreas(context, report);
-    checkPins(context, report);
+    checkPins(context, events === undefined ? undefined : onlyPages(events), report);
     return;
   }
   for (const event of events) if (event.type === 'AreasMapped') checkMapped(context, event, report);
 }
 
+/** The one pages object that the events are about, if it is one. */
+function onlyPages(events: readonly Event[]): number | undefined {
+  let only: number | undefined;
+  for (const event of events) {
+    if (!(reach[event.type] & MEMORY)) continue;
+    const parts =
+      event.type === 'AreasMapped' ? event.areas : event.type === 'AccessPinned' ? event.parts : undefined;
+    const pagesId = parts?.length === 1 ? parts[0]?.pagesId : undefined;
+    if (pagesId === undefined || (only !== undefined && only !== pagesId)) return undefined;
+    only = pagesId;
+  }
+  return only;
+}
+
 /** In a large context: the areas that one call made, with their neighbours and pages. */
-function checkMapped(context: Context, event: Extract<Event, { type: 'AreasMapped' }>, report: Report): void {
+function checkMapped(context: Context, event: EventOf<'AreasMapped'>, report: Report): void {
   const ioas = objectOf(context, event.id, 'ioas');
   if (ioas === undefined || event.context !== context.id) return;
   for (const { iova, pagesId } of event.areas) {
@@ -191,28 +204,53 @@ function checkMapped(context: Context, event: Extract<Event, { type: 'AreasMappe
   }
 }
 
-/** What one call says of itself: unmapped areas are gone, a page request is answered once. */
+/** What one call says of itself, event by event. */
 function checkEvents(context: Context, events: readonly Event[], report: Report): void {
   let answered: Set<string> | undefined;
   for (const event of events) {
-    if (event.type === 'AreaUnmapped' && event.context === context.id) {
-      const ioas = objectOf(context, event.id, 'ioas');
-      if (ioas !== undefined && areaAt(ioas.areas, event.iova) !== undefined)
-        report(
-          'unmapped-is-untranslatable',
-          `0x${event.iova.toString(16)} of IOAS ${event.id} is still mapped`,
-        );
-    } else if (event.type === 'FaultAnswered' && event.context === context.id) {
-      const key = `${event.id}/${event.cookie}`;
-      answered ??= new Set();
-      if (answered.has(key) || objectOf(context, event.id, 'fault')?.pending.has(event.cookie))
-        report(
-          'fault-answered-once',
-          `cookie ${event.cookie} of fault queue ${event.id} waits for an answer again`,
-        );
-      answered.add(key);
+    if (!('context' in event) || event.context !== context.id) continue;
+    switch (event.type) {
+      case 'AreasMapped':
+      case 'RangeReserved':
+      case 'RangesAllowed':
+      case 'LargePagesSet': {
+        const ioas = objectOf(context, event.id, 'ioas');
+        if (ioas !== undefined) checkAddressSpace(context, ioas, report);
+        break;
+      }
+      case 'AreaUnmapped': {
+        const ioas = objectOf(context, event.id, 'ioas');
+        if (ioas !== undefined && areaAt(ioas.areas, event.iova) !== undefined)
+          report(
+            'unmapped-is-untranslatable',
+            `0x${event.iova.toString(16)} of IOAS ${event.id} is still mapped`,
+          );
+        break;
+      }
+      case 'FaultAnswered': {
+        answered ??= new Set();
+        checkAnswer(context, event, answered, report);
+        break;
+      }
+      default:
+        break;
     }
   }
+}
+
+function checkAnswer(
+  context: Context,
+  event: EventOf<'FaultAnswered'>,
+  answered: Set<string>,
+  report: Report,
+): void {
+  const key = `${event.id}/${event.cookie}`;
+  if (answered.has(key) || objectOf(context, event.id, 'fault')?.pending.has(event.cookie))
+    report(
+      'fault-answered-once',
+      `cookie ${event.cookie} of fault queue ${event.id} waits for an answer again`,
+    );
+  answered.add(key);
 }
 
 function checkRefusal(
