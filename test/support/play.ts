@@ -15,8 +15,8 @@ export type Step =
 /** The one field that a command is issued for. */
 const MAIN = [
   'outIoasId',
-  'outHwptId',
   'outStdevId',
+  'outHwptId',
   'outViommuId',
   'outVdeviceId',
   'outVeventqId',
