@@ -150,6 +150,7 @@ export class ReplayEngine {
         return this.endPrograms();
       case 'trace':
       case 'poll':
+      case 'lost':
         return undefined;
       default:
         return unreachable(line);

@@ -75,7 +75,8 @@ function isUsualIoctl(line: ParsedObject): line is IoctlLine {
     (ptrIn === undefined || isHexBytes(ptrIn)) &&
     (ptrOut === undefined || isHexBytes(ptrOut)) &&
     line['file'] === undefined &&
-    line['nextFd'] === undefined
+    line['nextFd'] === undefined &&
+    line['lacks'] === undefined
   );
 }
 

@@ -15,7 +15,7 @@ import {
   text,
   vmas,
 } from './field.ts';
-import type { Machine, RecordedDevice, RecordedFile, RecordedLine } from './recording.ts';
+import type { Lacks, Machine, RecordedDevice, RecordedFile, RecordedLine } from './recording.ts';
 
 type Fields<Line> = Readonly<{ [Name in Exclude<keyof Line, 'ev'>]-?: Field }>;
 type Rows = Readonly<{ [Ev in RecordedLine['ev']]: Fields<Extract<RecordedLine, { ev: Ev }>> }>;
@@ -64,6 +64,14 @@ const file = objectOf({
   type: optional(text),
 } satisfies Fields<RecordedFile>);
 
+const lacks = objectOf({
+  in: optional(count),
+  out: optional(flag),
+  second: optional(flag),
+  ret: optional(flag),
+  errno: optional(flag),
+} satisfies Fields<Lacks>);
+
 /** Every field of every line of the recorder format, in the order in which the recorder writes them. */
 export const lineFields: Rows = {
   trace: {
@@ -77,6 +85,7 @@ export const lineFields: Rows = {
     test: optional(text),
     testResult: optional(text),
     machine: optional(machine),
+    assumed: optional(arrayOf(text, 'an array of texts')),
   },
   program: { seq: count, ns: optional(count), seed: count },
   cred: { ...call, uid: count, memlock: hexNumber, capEff: hexNumber },
@@ -101,6 +110,7 @@ export const lineFields: Rows = {
     file: optional(file),
     dur: optional(count),
     nextFd: optional(int),
+    lacks: optional(lacks),
   },
   read: { ...queue, data: optional(hexBytes) },
   write: { ...queue, data: hexBytes },
@@ -125,5 +135,6 @@ export const lineFields: Rows = {
     length: plain((value) => Number.isSafeInteger(value) && Number(value) > 0, 'a positive whole number'),
     write: flag,
   },
+  lost: { seq: count, ns: optional(count), count: optional(count), place: text },
   ftruncate: { ...call, fd: int, ino: count, size: hexNumber, ...outcome },
 };

@@ -51,6 +51,8 @@ export type TraceLine = Readonly<{
   test?: string;
   testResult?: string;
   machine?: Machine;
+  /** What a capture does not say and its reader took for granted. */
+  assumed?: readonly string[];
 }>;
 
 /** A new random program begins. */
@@ -58,6 +60,23 @@ export type ProgramLine = Readonly<{ ev: 'program'; seq: number; ns?: number; se
 
 /** What every line of a process has. `ns`: start of the call, monotonic nanoseconds. */
 type Call = Readonly<{ seq: number; ns: number; pid: number; tid: number }>;
+
+/** What a capture did not catch of a call; the recorder's own files lack nothing. */
+export type Lacks = Readonly<{
+  /** The struct before the call, from this byte on. */
+  in?: number;
+  /** The struct after the call. */
+  out?: boolean;
+  /** The second buffer that the struct points to, before and after the call. */
+  second?: boolean;
+  /** Whether the call succeeded: its return was lost. */
+  ret?: boolean;
+  /** The errno of a call that failed. */
+  errno?: boolean;
+}>;
+
+/** Events of the capture were lost here, `count` of them where it tells; what they were is not known. */
+export type LostLine = Readonly<{ ev: 'lost'; seq: number; ns?: number; count?: number; place: string }>;
 
 /** `memlock`: the soft limit in bytes; `capEff`: the effective capability mask. */
 export type CredLine = Call & Readonly<{ ev: 'cred'; uid: number; memlock: HexNumber; capEff: HexNumber }>;
@@ -127,6 +146,7 @@ export type IoctlLine = Call &
     file?: RecordedFile;
     dur?: number;
     nextFd?: number;
+    lacks?: Lacks;
   }>;
 
 type QueueCall = Call &
@@ -192,4 +212,5 @@ export type RecordedLine =
   | PollLine
   | MmapLine
   | FtruncateLine
-  | DmaLine;
+  | DmaLine
+  | LostLine;
