@@ -140,14 +140,25 @@ export function encoder<const L extends StructLayout>(layout: L): Encode<Decoded
   return new Function('value', 'view', writes.join('')) as Encode<Decoded<L>>;
 }
 
+type FieldPlace = Readonly<{ offset: number; width: number }>;
+
+const places = new WeakMap<StructLayout, Map<string, FieldPlace>>();
+
 /** Where a field lies, in bytes, so that a reply can be written by field name. */
 export function fieldAt<const L extends StructLayout>(
   layout: L,
   name: keyof L['fields'] & string,
-): { offset: number; width: number } {
-  const field = layout.fields[name];
-  if (field === undefined) throw new Error(`invariant: struct ${layout.name} has no field ${name}`);
-  return { offset: field[1], width: widthOf(field[2]) };
+): FieldPlace {
+  let byName = places.get(layout);
+  if (byName === undefined) {
+    byName = new Map();
+    for (const [key, [, offset, type]] of Object.entries(layout.fields))
+      byName.set(key, { offset, width: widthOf(type) });
+    places.set(layout, byName);
+  }
+  const place = byName.get(name);
+  if (place === undefined) throw new Error(`invariant: struct ${layout.name} has no field ${name}`);
+  return place;
 }
 
 /** The same fields at another release's size; of those past `size`, the scratch buffer holds zeros. */

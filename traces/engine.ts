@@ -61,16 +61,15 @@ export type EngineOptions = Readonly<{
   onDma?: (line: DmaLine, outcome: DmaOutcome) => void;
 }>;
 
-const numbers = new Map<string, number>();
-
-/** The ioctl number of its text; a recording has few different ones. */
+/** The ioctl number of its text: nearly always `0x3b` and two digits more. */
 function numberOf(text: string): number {
-  let number = numbers.get(text);
-  if (number === undefined) {
-    number = Number(text);
-    numbers.set(text, number);
-  }
-  return number;
+  if (text.length !== 6 || !text.startsWith('0x3b')) return Number(text);
+  return 0x3b00 | (digit(text.charCodeAt(4)) << 4) | digit(text.charCodeAt(5));
+}
+
+/** Value of a hex digit by its character code; the reader has checked that it is one. */
+function digit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }
 
 /** The kernel accepted what the model refused or could not tell. */
