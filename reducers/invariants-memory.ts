@@ -9,14 +9,7 @@ import {
 } from '../machines/area-tree.ts';
 import { intersectsAny } from '../machines/intervals.ts';
 import { U64_MAX } from '../machines/mapping.ts';
-import {
-  type Access,
-  type Hwpt,
-  type HwptPaging,
-  type Ioas,
-  objectAt,
-  pagingOf,
-} from '../machines/objects.ts';
+import { type Hwpt, type HwptPaging, type Ioas, objectAt, pagingOf } from '../machines/objects.ts';
 import type { Context } from '../machines/world.ts';
 import type { InvariantId } from './invariants-register.ts';
 
