@@ -33,9 +33,10 @@ function plain<C>(change: Row<C>[0]): Plain<C> {
 }
 
 function shown(change: Row<never>[0]): string {
-  return JSON.stringify(change, (_key, value) =>
-    typeof value === 'bigint' ? `0x${value.toString(16)}` : value,
-  );
+  const hex = (_key: string, value: unknown) =>
+    typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
+  const text = JSON.stringify(change, hex);
+  return text === '{}' || text === '{"apart":true}' ? 'what came before' : text;
 }
 
 function clash<C>(one: Plain<C>, other: Plain<C>): boolean {
