@@ -20,6 +20,7 @@ export type Want =
   | 'bound-device'
   | 'nest-parent'
   | 'dirty-hwpt'
+  | 'compat'
   | 'area';
 
 type FieldPlace = Readonly<{ at: number; width: number }>;
@@ -52,6 +53,8 @@ export class Draft {
   uses: Use[] = [];
   makes: Make[] = [];
   second: SecondBuffer | undefined = undefined;
+  /** The mock's operations can be asked. */
+  isMock = true;
   /** What lives nowhere and is needed; the draft is worth nothing then. */
   want: Want | undefined = undefined;
   /** What this draft is made for, where it is a step towards another one. */

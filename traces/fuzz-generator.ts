@@ -65,6 +65,7 @@ const MAKERS: Readonly<Record<Want, CommandType | OtherCall>> = {
   file: 'memfd',
   iommufd: 'open',
   tombstone: 'open',
+  compat: 'VfioIoas',
   'vfio-dev': 'open-device',
   'bound-device': 'DeviceBindIommufd',
 };
@@ -139,6 +140,7 @@ export class Generator {
     draft.random = random;
     draft.begin(choice.type, where.context);
     draft.aim = aim;
+    draft.isMock = this.machine.platform.driver.name === 'mock';
     const op = choice.request === IOMMU_TEST_CMD ? TEST_OPS.indexOf(choice.type) : 0;
     if (op > 0) draft.set('op', op);
     fills[choice.type]?.(draft);

@@ -7,9 +7,11 @@ import {
   EDGE_IOVAS,
   EDGE_LENGTHS,
   mostly,
+  ODD_LENGTHS,
   USUAL_ADDRESSES,
   USUAL_IOVAS,
   USUAL_LENGTHS,
+  WRAPPING,
 } from './fuzz-values.ts';
 import { DESTROYABLE } from './program-fields.ts';
 
@@ -20,8 +22,6 @@ const SYZKALLER = 0x1_0000;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const PAGE = 0x1000n;
 const RANGE_BYTES = 16;
-/** Areas beyond which a map is rather an unmap: small worlds meet themselves more often. */
-const MANY_AREAS = 12;
 
 /** An area of the IOAS, each as likely as another. */
 export function anyArea(draft: Draft, ioas: Ioas): Area | undefined {
@@ -78,9 +78,18 @@ function map(draft: Draft, source: (draft: Draft) => void): void {
   if (ioas === undefined) return;
   const fixed = draft.random.chance(0.75);
   draft.set('flags', flags(draft, fixed));
-  draft.set64('length', usualLength(draft));
+  const odd = ioas.align === 1 && draft.random.chance(0.15);
+  draft.set64('length', odd ? draft.random.pick(ODD_LENGTHS) : usualLength(draft));
   draft.set64('iova', fixed ? target(draft, ioas) : 0n);
   source(draft);
+}
+
+/** Where sums wrap: near the end of 64 bits. */
+function wrapping(draft: Draft): void {
+  const [address, length] = draft.random.pick(WRAPPING);
+  draft.set64('userVa', address);
+  draft.set64('length', length);
+  if (length > 0x1_0000n) draft.set64('iova', 0n);
 }
 
 const FILE_OFFSETS: readonly bigint[] = [0n, PAGE, 2n * PAGE, 0x800n, 0x1_0000n];
@@ -107,11 +116,13 @@ export const ioasFills: Fills = {
     draft.set('numIovas', count);
     draft.buffer('allowedIovas', new Uint8Array(count * RANGE_BYTES));
   },
-  IoasMap: (draft) => map(draft, (one) => one.set64('userVa', usualAddress(one))),
+  IoasMap: (draft) => {
+    map(draft, (one) => one.set64('userVa', usualAddress(one)));
+    if (draft.random.chance(draft.edge * 0.2)) wrapping(draft);
+  },
   IoasMapFile: (draft) =>
     map(draft, (one) => {
-      const role = one.random.chance(0.3) ? 'dmabuf' : 'file';
-      one.descriptor('fd', one.findDescriptor(role) === undefined ? 'file' : role);
+      one.descriptor('fd', one.random.chance(0.3) && one.isMock ? 'dmabuf' : 'file');
       one.set64('start', one.random.pick(FILE_OFFSETS));
     }),
   IoasCopy: (draft) => {
@@ -151,16 +162,11 @@ export const ioasFills: Fills = {
     draft.set('val64', random.chance(0.95) ? random.below(2) : 2);
   },
   VfioIoas: (draft) => {
-    const op = draft.random.pick([0, 1, 1, 1, 2]);
+    const op = draft.aim === 'compat' ? 1 : draft.random.pick([0, 1, 1, 1, 2]);
     draft.set('op', op);
     if (op === 1) draft.live('ioasId', 'ioas');
   },
 };
-
-/** Whether this IOAS has as many areas as a small world should. */
-export function isFull(ioas: Ioas): boolean {
-  return areaCount(ioas.areas) >= MANY_AREAS;
-}
 
 /** struct iommu_iova_range, ascending as a rule. */
 function ranges(draft: Draft, ioas: Ioas, count: number): Uint8Array {

@@ -75,9 +75,30 @@ function behind(draft: Draft): void {
 }
 
 function move(draft: Draft): void {
+  if (draft.random.chance(0.25) && moveToViommu(draft)) return;
   draft.live('id', 'selftest');
   pageTable(draft, 'ptId');
 }
+
+/** A device with a vDEVICE goes to a nested HWPT of its vIOMMU. */
+function moveToViommu(draft: Draft): boolean {
+  const vdevice = draft.find('vdevice');
+  const nested = draft.find('hwpt-nested', (hwpt) => hwpt.viommuId === vdevice?.viommuId);
+  const selftest = draft.find('selftest', (one) => one.deviceId === vdevice?.deviceId);
+  if (vdevice === undefined || nested === undefined || selftest === undefined) return false;
+  draft.object('id', selftest.id);
+  draft.object('ptId', nested.id);
+  return true;
+}
+
+/** Whether a page request of this device finds a fault queue. */
+const raisesFaults = (draft: Draft) => (device: Device) => {
+  for (const slot of draft.context.groups.get(device.traits.groupKey)?.slots.values() ?? []) {
+    const hwpt = draft.context.objects[slot.hwptId];
+    if (hwpt !== undefined && 'faultId' in hwpt && hwpt.faultId !== 0) return true;
+  }
+  return false;
+};
 
 /** PASIDs need a device that has some. */
 const withPasids = (draft: Draft) => (one: { deviceId: number }) =>
@@ -175,8 +196,10 @@ export const mockFills: Fills = {
     if (hwpt !== undefined) cached(draft, hwpt.iotlb, 'iotlb');
   },
   TestTriggerIopf: (draft) => {
-    draft.live('devId', 'device');
-    draft.set('pasid', usualPasid(draft));
+    const able = draft.find('device', raisesFaults(draft));
+    if (able === undefined) draft.live('devId', 'device');
+    else draft.object('devId', able.id);
+    draft.set('pasid', draft.random.chance(0.6) ? 0 : usualPasid(draft));
     draft.set('grpid', draft.random.below(4));
     draft.set('perm', draft.random.below(4));
     draft.set64('addr', usualIova(draft));

@@ -65,6 +65,21 @@ export const EDGE_LENGTHS: readonly bigint[] = [
   U64 - 1n,
 ];
 
+/** Lengths that only an IOAS without domains takes. */
+export const ODD_LENGTHS: readonly bigint[] = [1n, 0x100n, 0x700n, 0x800n, 0x900n, 0xf00n];
+
+/** [address, length] where sums and roundings reach the end of 64 bits. */
+export const WRAPPING: readonly (readonly [bigint, bigint])[] = [
+  [0xfffn, U64 - PAGE - 1n],
+  [2n, U64 - PAGE - 1n],
+  [0n, U64 - PAGE - 1n],
+  [U64 - PAGE, 0x800n],
+  [U64 - PAGE, 0xfffn],
+  [U64 - 2n * PAGE, PAGE],
+  [U64 - PAGE, PAGE],
+  [1n << 63n, 1n << 63n],
+];
+
 export const USUAL_ADDRESSES: readonly bigint[] = pagesFrom(BigInt(PAGES_START), 16);
 
 /** Addresses of other memory: read-only, unmapped, odd, at the ends. */

@@ -48,7 +48,7 @@ export const viommuFills: Fills = {
     if (viommu === undefined) return;
     const { ioasId } = mustBe(draft.context, viommu.hwptId, 'hwpt-paging');
     const ioas = mustBe(draft.context, ioasId, 'ioas');
-    const [iova, length] = rangeIn(draft, ioas);
+    const [iova, length] = random.chance(draft.edge) ? [0n, usualLength(draft)] : rangeIn(draft, ioas);
     draft.set('hwQueueType', random.chance(draft.edge * 0.5) ? 1 : SELFTEST);
     draft.set('index', random.chance(draft.edge) ? 2 : random.below(2));
     draft.set64('nestingParentIova', random.chance(0.2) ? iova + 0x10n : iova);
@@ -92,6 +92,7 @@ export const vfioFills: Fills = {
     draft.set('argsz', draft.random.pick([16, 20, 24, 36, 40, 56, 72, 88, 120, 4, 12]));
   },
   VfioIommuMapDma: (draft) => {
+    if (draft.context.compatIoasId === 0 && !draft.random.chance(draft.edge)) draft.want = 'compat';
     draft.set(
       'flags',
       draft.random.chance(draft.edge) ? draft.random.pick([0, 4]) : draft.random.pick([1, 2, 3, 3]),
@@ -103,6 +104,7 @@ export const vfioFills: Fills = {
   VfioIommuUnmapDma: (draft) => {
     const { random, context } = draft;
     const ioas = objectOf(context, context.compatIoasId, 'ioas');
+    if (ioas === undefined && !random.chance(draft.edge)) draft.want = 'compat';
     const all = random.chance(0.15);
     draft.set('flags', all ? 2 : random.chance(draft.edge) ? 4 : 0);
     if (all && !random.chance(draft.edge)) return;

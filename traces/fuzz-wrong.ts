@@ -4,6 +4,9 @@ import { bent, ODD_NUMBERS } from './fuzz-values.ts';
 import { roleOf } from './program-fields.ts';
 import { ARENA_END, HOLE_START, READ_ONLY_START } from './program-memory.ts';
 
+/** Its `op` says which command it is. */
+const TEST_STRUCT = 'iommu_test_cmd';
+
 /** What becomes of the struct: where it lies and how many of its bytes can be read there. */
 export type Placement = Readonly<{ arg: bigint; bytes: Uint8Array }>;
 
@@ -30,8 +33,9 @@ function badSize(draft: Draft, at: bigint): Placement {
   const { random, layout, view } = draft;
   const { size, minSize } = layout;
   const longer = size + random.pick([1, 8, 64]);
-  const chosen = random.pick([0, 3, minSize - 1, minSize, size - 1, size - 4, longer, longer, 0x1000]);
+  const chosen = random.pick([0, 3, minSize - 1, minSize, size - 1, size - 4, longer, longer, 200]);
   view.setUint32(0, chosen, true);
+  if (chosen > size && random.chance(0.2)) return { arg: BigInt(ARENA_END - size), bytes: draft.bytes() };
   if (chosen <= size) return { arg: at, bytes: draft.bytes() };
   const bytes = draft.bytes(Math.min(chosen, 256));
   if (random.chance(0.5)) bytes[bytes.length - 1] = 1;
@@ -59,7 +63,7 @@ function bendField(draft: Draft, which: 'number' | 'any'): void {
   const names = Object.keys(layout.fields);
   for (let tries = 0; tries < 8; tries++) {
     const name = names[1 + random.below(names.length - 1)];
-    if (name === undefined || name === 'op') continue;
+    if (name === undefined || (name === 'op' && layout.name === TEST_STRUCT)) continue;
     const role = roleOf(type, name);
     const kind = layout.fields[name]?.[2];
     if (role?.is === 'made-id' || role?.is === 'made-descriptor') continue;

@@ -22,8 +22,8 @@ export const READ_ONLY_LENGTH = 0x1_0000;
 /** Cannot be read. */
 export const HOLE_START = ARENA_START + 0xf2_0000;
 export const HOLE_LENGTH = 0x1_0000;
-/** Where windows of an iommufd are mapped: above the data area. */
-export const WINDOW_START = ARENA_START + 0x200_0000;
+/** Where windows of an iommufd are mapped. */
+export const WINDOW_START = ARENA_START + 0xe0_0000;
 
 export function hexNumber(value: number | bigint): HexNumber {
   return `0x${value.toString(16)}`;

@@ -51,7 +51,8 @@ const MACHINES: Readonly<Record<string, Readonly<{ arch: string; machine: Machin
 export function targetOf(kernel: string, iommu: string): Target {
   const found = MACHINES[iommu];
   if (found === undefined) throw new Error(`invariant: no machine with IOMMU ${iommu}`);
-  return { kernel, arch: found.arch, iommu, machine: found.machine };
+  const { arch, machine } = found;
+  return machine === undefined ? { kernel, arch, iommu } : { kernel, arch, iommu, machine };
 }
 
 /** The first line of a recording of programs for this machine. */

@@ -97,7 +97,7 @@ export type Step =
   | MemoryStep;
 
 /** The machine that a program is meant for. */
-export type Target = Readonly<{ kernel: string; arch: string; iommu: string; machine: Machine | undefined }>;
+export type Target = Readonly<{ kernel: string; arch: string; iommu: string; machine?: Machine }>;
 
 export type Program = Readonly<{
   target: Target;
