@@ -9,6 +9,7 @@ import { registerPredict } from './predict.ts';
 import { registerReplay } from './replay.ts';
 import { registerShow } from './show.ts';
 import { endQuietlyWithReader } from './terminal.ts';
+import { registerTranslate } from './translate.ts';
 
 function version(): string {
   const manifest: { version?: unknown } = JSON.parse(
@@ -30,6 +31,7 @@ function createProgram(): Command {
   registerPredict(program);
   registerExplain(program);
   registerShow(program);
+  registerTranslate(program);
   registerCompare(program);
   return program;
 }

@@ -1,6 +1,9 @@
 /** `ioasis show`: the state after a recording, or after one of its lines. */
 import { type Command, Option } from 'commander';
+import type { Vendor } from '../reducers/views/field-table.ts';
+import { VENDOR_NAMES } from '../reducers/views/vendor-view.ts';
 import { shownDot } from '../traces/dot.ts';
+import { hardwareText } from '../traces/show-hardware.ts';
 import { shownText } from '../traces/show-text.ts';
 import { showTrace } from '../traces/show-trace.ts';
 import { EXIT } from './errors.ts';
@@ -12,6 +15,7 @@ type Options = Readonly<{
   json?: boolean;
   dot?: boolean;
   areas?: boolean;
+  vendor?: Vendor;
   kernel?: string;
   iommu?: string;
 }>;
@@ -19,6 +23,7 @@ type Options = Readonly<{
 const EXAMPLES = `
 Examples:
   ioasis show run.jsonl.gz --at 36
+  ioasis show run.jsonl.gz --vendor intel
   ioasis show run.jsonl.gz --dot | dot -Tsvg > run.svg`;
 
 export function registerShow(program: Command): void {
@@ -35,6 +40,9 @@ export function registerShow(program: Command): void {
       ),
     )
     .addOption(new Option('--areas', 'every area, not only the first few of an address space'))
+    .addOption(
+      new Option('--vendor <name>', "the hardware's tables in this vendor's words too").choices(VENDOR_NAMES),
+    )
     .addOption(jsonOption().conflicts('dot'))
     .addOption(new Option('--dot', 'print a Graphviz graph'))
     .addOption(kernelOption())
@@ -44,9 +52,10 @@ export function registerShow(program: Command): void {
 }
 
 async function show(path: string, options: Options): Promise<void> {
-  const { at, areas, kernel, iommu } = options;
-  const shown = await showTrace(path, { at, areas, kernel, iommu });
-  print(options.json ? `${JSON.stringify(shown)}\n` : options.dot ? shownDot(shown) : shownText(shown));
+  const { at, areas, vendor, kernel, iommu } = options;
+  const shown = await showTrace(path, { at, areas, vendor, kernel, iommu });
+  if (options.json) print(`${JSON.stringify(shown)}\n`);
+  else print(options.dot ? shownDot(shown) : shownText(shown) + hardwareText(shown.hardware));
   flush();
   process.exitCode = EXIT.ok;
 }

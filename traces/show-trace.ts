@@ -1,11 +1,9 @@
 /** From a recording to the state at one of its lines. */
 
-import { seqOf } from './provenance.ts';
-import { fileName } from './read-chunks.ts';
-import { readTrace } from './read-trace.ts';
-import { openSession, type Session } from './replay-trace.ts';
+import type { Vendor } from '../reducers/views/field-table.ts';
+import { sessionAt } from './session-at.ts';
 import { type Shown, showWorld } from './show.ts';
-import { TraceFormatError } from './trace-format-error.ts';
+import { type ShownHardware, showHardware } from './show-hardware.ts';
 
 export type ShowTraceOptions = Readonly<{
   /** The last line that counts; without it, the whole recording. */
@@ -14,33 +12,22 @@ export type ShowTraceOptions = Readonly<{
   iommu?: string | undefined;
   /** All areas, not only the first few. */
   areas?: boolean | undefined;
+  /** The hardware in this vendor's words too. */
+  vendor?: Vendor | undefined;
 }>;
+
+export type ShownTrace = Shown & Readonly<{ hardware: ShownHardware }>;
 
 /**
  * The state after the line with sequence number `at`, the effects of which are included.
  *
- * Throws TraceFormatError: those of readTrace() and openSession(), TRC030-no-such-seq.
+ * Throws TraceFormatError: those of sessionAt().
  */
-export async function showTrace(path: string, options: ShowTraceOptions): Promise<Shown> {
-  const file = fileName(path);
-  const { at, kernel, iommu } = options;
-  let session: Session | undefined;
-  let seq = -1;
-  await readTrace(path, (line, lineNumber) => {
-    if (line.ev === 'trace') {
-      session = openSession(line, { file, line: lineNumber }, { kernel, iommu });
-      return undefined;
-    }
-    if (at !== undefined && seqOf(line) > at) return 'stop';
-    session?.engine.feed(line);
-    seq = seqOf(line);
-    return seq === at ? 'stop' : undefined;
-  });
-  if (session === undefined || (at !== undefined && seq !== at)) {
-    const detail = `expected a line with seq ${at}, found none; the last one before it is ${seq}`;
-    throw new TraceFormatError('TRC030-no-such-seq', { file, line: 0 }, detail);
-  }
+export async function showTrace(path: string, options: ShowTraceOptions): Promise<ShownTrace> {
+  const { at, kernel, iommu, vendor } = options;
+  const { session, seq } = await sessionAt(path, { at, kernel, iommu });
   const { platform, engine } = session;
   const head = { trace: path, kernel: session.kernel.release, iommu: platform.driver.name, seq };
-  return showWorld(engine.world, { ...head, areas: options.areas === true });
+  const shown = showWorld(engine.world, { ...head, areas: options.areas === true });
+  return { ...shown, hardware: showHardware(engine.world, vendor) };
 }
