@@ -21,6 +21,8 @@ import { unmapAreas } from './unmapping.ts';
 import type { AccountMode } from './world.ts';
 
 const FLAGS = MAP_FIXED_IOVA | MAP_WRITEABLE | MAP_READABLE;
+/** Plain numbers hold what is below. */
+const SMALL = 1n << 48n;
 const LENGTH_MAX = 0xffff_ffff_ffff_efffn;
 /** Test builds: src_iova of COPY names the n-th area and an offset. */
 const COPY_SYZKALLER = 0x1_0000;
@@ -31,6 +33,12 @@ export function accountMode(site: Site): AccountMode {
   return site.context.accountMode === 'mm' ? 'mm' : 'user';
 }
 
+/** Pages that `length` bytes from `offset` within a page on touch; 64-bit arithmetic, so it can wrap to 0. */
+function pageCount(offset: number, length: bigint): number {
+  if (length < SMALL) return Math.ceil((offset + Number(length)) / 4096);
+  return Number(((BigInt(offset) + length + 0xfffn) & U64_MAX) >> 12n);
+}
+
 /** iopt_alloc_user_pages(): the pages object of a user VA, or why there is none. */
 export function userPages(site: Site, va: bigint, length: bigint, writable: boolean): NewPages | Failure {
   const lengthFirst = site.kernel.has.has('map-length-before-overflow');
@@ -38,9 +46,7 @@ export function userPages(site: Site, va: bigint, length: bigint, writable: bool
   if (lengthFirst && badLength) return { rule: 'pages/length' };
   if (va + length > U64_MAX) return { rule: 'pages/overflow' };
   if (badLength) return { rule: 'pages/length' };
-  const offset = va & 0xfffn;
-  // The rounding is 64-bit arithmetic, so the number of pages can wrap to 0.
-  const npages = Number(((offset + length + 0xfffn) & U64_MAX) >> 12n);
+  const npages = pageCount(Number(va & 0xfffn), length);
   return newPages(site, {
     kind: 'user',
     ino: 0,

@@ -4,6 +4,7 @@ import type { Domain } from '../events/hwpt.ts';
 import { errnoOf } from '../events/rules.ts';
 import { lowBits } from './area-tree.ts';
 import type { DeviceView } from './drivers/driver.ts';
+import { NO_GRANULES } from './granule-set.ts';
 import { fillDomain, U64_MAX } from './mapping.ts';
 import { refusesReservation } from './mock-memory.ts';
 import { freeId, type Hwpt, type HwptPaging, type Ioas, mustBe, objectAt, pagingOf } from './objects.ts';
@@ -124,7 +125,7 @@ function plannedHwpt(id: number, ioas: Ioas, domain: Domain): HwptPaging {
     faultId: 0,
     domain,
     dirtyTracking: false,
-    dirty: new Set(),
+    dirty: NO_GRANULES,
   };
 }
 

@@ -5,6 +5,7 @@ import { DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../ev
 import type { TestDirty } from '../events/test-command.ts';
 import { areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
 import { BitmapWindow } from './bitmap-window.ts';
+import { sortedGranules } from './granule-set.ts';
 import { type Extent, type Leaf, leafAt, type Stretch, stretchOf } from './leaf.ts';
 import { pagesAt, U64_MAX } from './mapping.ts';
 import { type HwptPaging, type Ioas, mustBe, objectOf } from './objects.ts';
@@ -24,7 +25,7 @@ export function decideHwptSetDirtyTracking(site: Site, command: HwptSetDirtyTrac
   const base = { context: site.context.id, id: hwpt.id };
   const events: Event[] = [];
   if (enabled && hwpt.dirty.size > 0)
-    events.push({ type: 'PagesCleaned', ...base, granules: [...hwpt.dirty] });
+    events.push({ type: 'PagesCleaned', ...base, granules: sortedGranules(hwpt.dirty) });
   if (enabled !== hwpt.dirtyTracking) events.push({ type: 'DirtyTrackingSet', ...base, enabled });
   return done(events);
 }
@@ -52,7 +53,7 @@ export function decideHwptGetDirtyBitmap(site: Site, command: HwptGetDirtyBitmap
 /** Walks the areas from `iova` to the first hole; each dirty leaf sets the bits of its whole extent. */
 function readBitmap(site: Site, command: HwptGetDirtyBitmap, hwpt: HwptPaging, ioas: Ioas): Outcome {
   const last = command.iova + command.length - 1n;
-  const dirty = Float64Array.from(hwpt.dirty).sort();
+  const dirty = sortedGranules(hwpt.dirty);
   const leaves: Leaf[] = [];
   const granules: number[] = [];
   let at = command.iova;
@@ -81,7 +82,7 @@ function collect(
   ioas: Ioas,
   stretch: Stretch,
   range: Extent,
-  dirty: Float64Array,
+  dirty: readonly number[],
   leaves: Leaf[],
   granules: number[],
 ): void {
@@ -102,7 +103,7 @@ function collect(
 }
 
 /** Index of the first value that is not below `value`. */
-function firstFrom(sorted: Float64Array, value: number): number {
+function firstFrom(sorted: readonly number[], value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

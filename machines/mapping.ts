@@ -10,6 +10,8 @@ import type { Failure, Site } from './site.ts';
 import type { Context } from './world.ts';
 
 export const U64_MAX = 0xffff_ffff_ffff_ffffn;
+/** Below it the number of pages cannot wrap. */
+const HUGE_LENGTH = 1n << 63n;
 export const MAP_FIXED_IOVA = 1;
 export const MAP_WRITEABLE = 2;
 export const MAP_READABLE = 4;
@@ -56,8 +58,7 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
   for (const slice of slices) {
     if (request.prot & PROT_WRITE && !slice.source.writable) return { rule: 'map/pages-writable' };
     if (lowBitsOf(slice.startByte) & mask) return { rule: 'map/page-offset' };
-    if (Number((slice.startByte + slice.length + 0xfffn) >> 12n) > slice.source.npages)
-      return { rule: 'map/pages-wrap' };
+    if (endsBeyond(slice)) return { rule: 'map/pages-wrap' };
     areas.push({
       iova: at,
       last: at + slice.length - 1n,
@@ -72,6 +73,11 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
   const tally = newTally();
   const failure = ioas.hwptIds.length === 0 ? undefined : fillSlices(site, tally, ioas, areas, slices);
   return failure ?? { iova, areas, captures: tally.captures };
+}
+
+/** Whether a slice ends beyond its pages: only where their number has wrapped. */
+function endsBeyond({ source, startByte, length }: Slice): boolean {
+  return length >= HUGE_LENGTH && Number((startByte + length + 0xfffn) >> 12n) > source.npages;
 }
 
 function chosen(site: Site, request: MappingRequest): bigint | Failure {

@@ -6,6 +6,7 @@ import type { FaultRecord } from '../events/fault.ts';
 import type { Domain } from '../events/hwpt.ts';
 import type { Range } from '../events/ioas.ts';
 import type { AreaTree } from './area-tree.ts';
+import type { GranuleSet } from './granule-set.ts';
 import type { Context } from './world.ts';
 
 /** A range that no area may touch, and the object that asked for it: `hwpt:4`, `device:3`, `test`. */
@@ -45,7 +46,7 @@ export interface HwptPaging extends Base {
   readonly domain: Domain;
   dirtyTracking: boolean;
   /** Dirty granules (IOVA divided by `domain.granule`). */
-  dirty: Set<number>;
+  dirty: GranuleSet;
 }
 
 export interface HwptNested extends Base {

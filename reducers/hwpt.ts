@@ -2,6 +2,7 @@
 import type { HwptEvent } from '../events/hwpt.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { UNKNOWN_VALUE } from '../machines/drivers/mock.ts';
+import { NO_GRANULES, withGranules, withoutGranules } from '../machines/granule-set.ts';
 import { U64_MAX } from '../machines/mapping.ts';
 import { type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
@@ -29,7 +30,7 @@ function allocatePaging(
     users: 1,
     phase: initialPhase('hwpt-paging'),
     dirtyTracking: false,
-    dirty: new Set(),
+    dirty: NO_GRANULES,
   });
   const ioas = mustBe(context, event.ioasId, 'ioas');
   capture(world, context, event.captures);
@@ -99,13 +100,13 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
       return;
     }
     case 'PagesDirtied': {
-      const { dirty } = mustBe(context, event.id, 'hwpt-paging');
-      for (const granule of event.granules) dirty.add(granule);
+      const hwpt = mustBe(context, event.id, 'hwpt-paging');
+      hwpt.dirty = withGranules(hwpt.dirty, event.granules);
       return;
     }
     case 'PagesCleaned': {
-      const { dirty } = mustBe(context, event.id, 'hwpt-paging');
-      for (const granule of event.granules) dirty.delete(granule);
+      const hwpt = mustBe(context, event.id, 'hwpt-paging');
+      hwpt.dirty = withoutGranules(hwpt.dirty, event.granules);
       return;
     }
     case 'IotlbForgotten':
