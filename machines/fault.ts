@@ -162,13 +162,12 @@ const POLLWRNORM = 0x100;
 
 /** iommufd_fault_fops_poll() and its vEVENTQ twin: `events` asked for, answered as `revents`. */
 export function decidePoll(site: Site, fileKind: string, objectId: number, events: number): Outcome {
-  let ready = 0;
-  if (fileKind === 'fault') {
-    const fault = mustBe(site.context, objectId, 'fault');
-    ready = POLLOUT | (fault.queued.length > 0 ? POLLIN | POLLRDNORM : 0);
-  } else {
-    ready = mustBe(site.context, objectId, 'veventq').queued.length > 0 ? POLLIN | POLLRDNORM : 0;
-  }
-  if (fileKind === 'iommufd') ready = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
-  return answer(ready & events);
+  return answer(readiness(site, fileKind, objectId) & events);
+}
+
+/** An iommufd has no poll of its own: always ready, as files without one are. */
+function readiness(site: Site, fileKind: string, objectId: number): number {
+  if (fileKind === 'iommufd') return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+  const { queued } = mustBe(site.context, objectId, fileKind === 'fault' ? 'fault' : 'veventq');
+  return (fileKind === 'fault' ? POLLOUT : 0) | (queued.length > 0 ? POLLIN | POLLRDNORM : 0);
 }
