@@ -93,6 +93,11 @@ export function checkObjects(context: Context, report: Report): void {
     if (object.kind === 'hwpt-nested') checkParent(context, object, report);
     if (object.kind === 'vdevice') checkVdevice(context, object, report);
   }
+  if (context.lowestFree > Math.max(context.objects.length, 1))
+    report(
+      'ids-unique',
+      `id ${context.objects.length} is free, the lowest free one is said to be ${context.lowestFree}`,
+    );
   if (live !== context.live) report('ids-unique', `${live} ids are in use, ${context.live} are counted`);
 }
 
