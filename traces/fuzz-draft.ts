@@ -161,6 +161,13 @@ export class Draft {
     return found;
   }
 
+  /** Whether a field still holds this address. */
+  pointsTo(address: bigint): boolean {
+    for (const { at, width } of placesOf(this.layout).values())
+      if (width === 8 && this.view.getBigUint64(at, true) === address) return true;
+    return false;
+  }
+
   /** The kernel fills this field with something that later steps can name. */
   make(field: string): void {
     this.makes.push({ field, resource: this.names.fresh() });

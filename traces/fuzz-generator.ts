@@ -148,6 +148,7 @@ export class Generator {
     const at = BigInt(STRUCT_START + taken * STRUCT_STRIDE);
     const { arg, bytes } = this.place(choice.wrong, draft, random, at, taken);
     const { uses, makes, second } = draft;
+    const wild = choice.wrong && second !== undefined && !draft.pointsTo(second.address);
     return {
       call: 'ioctl',
       fd: where.operand,
@@ -156,7 +157,7 @@ export class Generator {
       bytes,
       uses,
       makes,
-      second,
+      second: wild ? undefined : second,
       file: undefined,
       props: NO_PROPS,
     };

@@ -5,7 +5,7 @@ import type { Walkable } from '../explore/walk.ts';
 import { checkInvariants } from '../reducers/invariants.ts';
 import { checkApplied } from './check-after.ts';
 import { Generator } from './fuzz-generator.ts';
-import { type IoctlStep, type Step, type Target, usedBy } from './program.ts';
+import { type IoctlStep, madeBy, type Step, type Target } from './program.ts';
 import { roleOf } from './program-fields.ts';
 import { ProgramMachine } from './program-machine.ts';
 import { FUZZ_MEMORY } from './program-memory.ts';
@@ -61,7 +61,7 @@ export class FuzzSystem implements Walkable<Step> {
   take(step: Step): boolean {
     this.taken++;
     this.places.length = 0;
-    this.generator.names.reserve(Math.max(...usedBy(step), -1) + 1);
+    for (const resource of madeBy(step)) this.generator.names.reserve(resource + 1);
     const outcome = this.perform(step);
     if (outcome === undefined) return false;
     this.outcome = outcome;

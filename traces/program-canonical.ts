@@ -76,20 +76,35 @@ function moved(step: Step, index: number): Step {
   const { arg, second } = step;
   const usual = arg >= BigInt(STRUCT_START) && arg < STRUCTS_END && inArena(arg);
   const place = usual ? BigInt(STRUCT_START + (index % 0x1000) * STRUCT_STRIDE) : arg;
-  if (second === undefined) return { ...step, arg: place };
+  if (second === undefined || !pointsTo(step, second.address))
+    return { ...step, arg: place, second: undefined };
   const { address } = second;
   if (address < BigInt(SECOND_START) || address >= SECONDS_END) return { ...step, arg: place };
   const to = BigInt(SECOND_START + (index % 0x100) * SECOND_STRIDE) + (address & 0xfffn);
   return { ...step, arg: place, bytes: repointed(step, address, to), second: { ...second, address: to } };
 }
 
+/** Offsets of the 64-bit fields that hold this address. */
+function pointersTo(step: IoctlStep, address: bigint): number[] {
+  const entry = callNameOf(step)?.entry;
+  const view = new DataView(step.bytes.buffer, step.bytes.byteOffset, step.bytes.length);
+  return (entry === undefined ? [] : fieldsOf(entry.layout))
+    .filter(
+      ({ at, width }) =>
+        width === 8 && at + 8 <= step.bytes.length && view.getBigUint64(at, true) === address,
+    )
+    .map(({ at }) => at);
+}
+
+/** Whether the struct still names its second buffer; bytes that nothing points to are no part of the call. */
+export function pointsTo(step: IoctlStep, address: bigint): boolean {
+  return pointersTo(step, address).length > 0;
+}
+
 /** The struct with every pointer to the second buffer turned to its new place. */
 function repointed(step: IoctlStep, from: bigint, to: bigint): Uint8Array {
   const bytes = Uint8Array.from(step.bytes);
   const view = new DataView(bytes.buffer);
-  const entry = callNameOf(step)?.entry;
-  for (const { at, width } of entry === undefined ? [] : fieldsOf(entry.layout))
-    if (width === 8 && at + 8 <= bytes.length && view.getBigUint64(at, true) === from)
-      view.setBigUint64(at, to, true);
+  for (const at of pointersTo(step, from)) view.setBigUint64(at, to, true);
   return bytes;
 }

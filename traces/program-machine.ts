@@ -18,6 +18,7 @@ import { closed, credentials, mappings, openDescriptors, opened } from './facts.
 import type { IoctlEntry } from './ioctl-table.ts';
 import { platformOf } from './platform-of.ts';
 import type { IoctlStep, Make, MmapStep, Operand, ReadStep, Step, Target, WriteStep } from './program.ts';
+import { ProgramFiles } from './program-files.ts';
 import { mapped, unmapped } from './program-memory.ts';
 import { PID, ProgramSite, resetWorld } from './program-site.ts';
 import { headerOf } from './program-target.ts';
@@ -25,8 +26,6 @@ import type { RecordedFile, Vma } from './recording.ts';
 
 const STANDARD_DESCRIPTORS = [0, 1, 2];
 const NO_DESCRIPTOR = -1;
-/** A file of the process that the model does not follow. */
-type Memfd = { ino: number; size: bigint; huge: boolean };
 
 /** The call names no open descriptor: EBADF, before any rule. */
 export const BAD_DESCRIPTOR: Outcome = { ...DONE, ret: -1 };
@@ -54,8 +53,7 @@ export class ProgramMachine {
   memory: readonly Vma[] = [];
   /** The last call's surroundings: its struct, and how many bytes of it the kernel writes back. */
   readonly site: ProgramSite;
-  private readonly memfds = new Map<number, Memfd>();
-  private nextInode = 1;
+  readonly files = new ProgramFiles();
 
   /** Throws where the target names a kernel or an architecture that the model does not have. */
   constructor(target: Target) {
@@ -73,8 +71,7 @@ export class ProgramMachine {
   start(memory: readonly Vma[]): void {
     resetWorld(this.world);
     this.values.length = 0;
-    this.memfds.clear();
-    this.nextInode = 1;
+    this.files.clear();
     const process = processOf(this.world, PID);
     for (const fd of STANDARD_DESCRIPTORS) process.foreign.add(fd);
     this.setMemory(memory);
@@ -157,7 +154,7 @@ export class ProgramMachine {
 
   private close(operand: Operand): Outcome {
     const fd = this.descriptor(operand);
-    if (this.memfds.delete(fd)) {
+    if (this.files.close(fd)) {
       processOf(this.world, PID).foreign.delete(fd);
       return DONE;
     }
@@ -175,18 +172,15 @@ export class ProgramMachine {
 
   private memfd(size: bigint, huge: boolean, make: number): Outcome {
     this.newFd = this.freeDescriptor();
-    const ino = this.nextInode++;
-    this.memfds.set(this.newFd, { ino, size, huge });
+    const ino = this.files.create(this.newFd, size, huge);
     processOf(this.world, PID).foreign.add(this.newFd);
     this.values[make] = this.newFd;
     return this.applyAll(DONE, [{ type: 'FileSized', ino, size }]);
   }
 
   private truncate(operand: Operand, size: bigint): Outcome {
-    const file = this.memfds.get(this.descriptor(operand));
-    if (file === undefined) return BAD_DESCRIPTOR;
-    file.size = size;
-    return this.applyAll(DONE, [{ type: 'FileTruncated', ino: file.ino, size }]);
+    const ino = this.files.truncate(this.descriptor(operand), size);
+    return ino === undefined ? BAD_DESCRIPTOR : this.applyAll(DONE, [{ type: 'FileTruncated', ino, size }]);
   }
 
   private ioctl(step: IoctlStep): Outcome {
@@ -218,14 +212,9 @@ export class ProgramMachine {
   /** What MAP_FILE's descriptor is: a memfd of the program, or a fact that the step carries. */
   private describe(step: IoctlStep): void {
     const fd = this.site.struct.view.getInt32(FILE_FD_OFFSET, true);
-    const memfd = this.memfds.get(fd);
-    this.file = step.file;
-    if (memfd !== undefined) {
-      const type = memfd.huge ? 'hugetlb' : 'memfd';
-      this.file = { fd, ino: memfd.ino, size: `0x${memfd.size.toString(16)}`, type };
-    } else if (step.file === undefined && !processOf(this.world, PID).fds.has(fd)) {
-      this.file = { fd, errno: 9 };
-    }
+    const own = this.files.factOf(fd);
+    const unknown = step.file === undefined && !processOf(this.world, PID).fds.has(fd);
+    this.file = own ?? (unknown ? { fd, errno: EBADF } : step.file);
     if (this.file === undefined) return;
     const { errno, ino, size, type } = this.file;
     this.site.descriptor = {
@@ -234,7 +223,7 @@ export class ProgramMachine {
       size: BigInt(size ?? 0),
       type: type ?? '',
     };
-    if (errno === undefined && ino !== undefined && memfd === undefined)
+    if (errno === undefined && ino !== undefined && own === undefined)
       this.apply([{ type: 'FileSized', ino, size: BigInt(size ?? 0) }]);
   }
 
@@ -288,6 +277,8 @@ export class ProgramMachine {
     return this.applyAll(outcome, outcome.events);
   }
 }
+
+const EBADF = 9;
 
 /** Offset of `fd` in struct iommu_ioas_map_file. */
 const FILE_FD_OFFSET = 12;

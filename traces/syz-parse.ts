@@ -58,7 +58,9 @@ class Parser {
       this.spaces();
       const name = this.word();
       this.spaces();
-      props.set(name, this.take(':') ? this.number() : true);
+      const valued = this.take(':');
+      this.spaces();
+      props.set(name, valued ? this.number() : true);
       this.spaces();
       this.take(',');
       this.spaces();

@@ -14,6 +14,9 @@ import { nameParts, type SyzArg, type SyzCall } from './syz-text.ts';
 import { addressOf, constant, operandOf, type ResourceNames } from './syz-values.ts';
 
 const VALUES: ReadonlySet<number> = new Set([VFIO_GET_API_VERSION, VFIO_CHECK_EXTENSION, VFIO_SET_IOMMU]);
+/** Numbers of the magic ';'. */
+const FIRST_REQUEST = 0x3b00;
+const LAST_REQUEST = 0x3bff;
 /** Where AUTO pointers lie, one after another. */
 const AUTO_BASE = 0x20_0000;
 
@@ -35,9 +38,7 @@ export function readIoctl(
   const request = Number(constant(call.args[1]));
   const named = entryNamed(command);
   const fd = operandOf(call.args[0], names);
-  const ours = named !== undefined || command.startsWith('IOMMU_') || command.startsWith('VFIO_');
-  if (fd === undefined || !(ours || (request >= 0x3b64 && request <= 0x3bff && command === '')))
-    return undefined;
+  if (fd === undefined || !isOurs(command, request, call.args[0]?.is === 'resource')) return undefined;
   const argument = call.args[2];
   const variant = suffix === undefined ? command : `${command}$${suffix}`;
   const struct: Struct = { bytes: new Uint8Array(0), uses: [], makes: [], second: undefined };
@@ -51,6 +52,12 @@ export function readIoctl(
     props,
     file,
   });
+}
+
+/** By its name; without one, by its descriptor or its number. */
+function isOurs(command: string, request: number, onOwn: boolean): boolean {
+  if (command !== '') return entryNamed(command) !== undefined || /^(IOMMU|VFIO)_/.test(command);
+  return onOwn || (request >= FIRST_REQUEST && request <= LAST_REQUEST);
 }
 
 function autoPlace(): bigint {
@@ -98,7 +105,7 @@ function fillFields(
   for (const [index, field] of variantFields(entry.layout, variant).entries()) {
     const item = items[index];
     if (item === undefined) put(view, field, unsaid(variant, entry, field.name));
-    else fillField(struct, view, field, item, entry, names);
+    else fillField(struct, view, field, item, { entry, variant, names });
   }
 }
 
@@ -107,9 +114,9 @@ function fillField(
   view: DataView,
   field: SyzField,
   item: SyzArg,
-  entry: IoctlEntry,
-  names: ResourceNames,
+  about: Readonly<{ entry: IoctlEntry; variant: string; names: ResourceNames }>,
 ): void {
+  const { entry, variant, names } = about;
   const role = roleOf(entry.type, field.name);
   switch (item.is) {
     case 'const':
@@ -135,8 +142,7 @@ function fillField(
       put(view, field, address);
       const bytes = item.pointee === undefined ? undefined : plainBytes(item.pointee);
       if (role?.is === 'buffer' && bytes !== undefined) struct.second = { address, bytes };
-      else if (role?.is === 'buffer' && entry.type === 'HwptAlloc' && item.pages === 0n)
-        omitted(struct, address, view);
+      else if (role?.is === 'buffer' && variant === 'IOMMU_HWPT_ALLOC$TEST') omitted(struct, address, view);
       return;
     }
     default:

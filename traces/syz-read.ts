@@ -5,6 +5,7 @@ import { targetOf } from './program-target.ts';
 import type { RecordedFile, Vma } from './recording.ts';
 import { parseCall, SyzSyntaxError } from './syz-parse.ts';
 import { readIoctl } from './syz-read-struct.ts';
+import { withTails } from './syz-tails.ts';
 import { nameParts, type SyzArg, type SyzCall } from './syz-text.ts';
 import { addressOf, constant, operandOf, ResourceNames } from './syz-values.ts';
 import { FACT } from './syz-write.ts';
@@ -51,6 +52,8 @@ class SyzReader {
   private readonly names = new ResourceNames();
   private file: RecordedFile | undefined;
   private skipped = 0;
+  /** The text is one of ours: structs are as long as they are. */
+  private own = false;
 
   constructor(target: Target) {
     this.target = target;
@@ -58,7 +61,10 @@ class SyzReader {
 
   result(): SyzProgram {
     const { target, steps, skipped } = this;
-    return { program: { target, memory: this.first ?? this.memory, steps }, skipped };
+    return {
+      program: { target, memory: this.first ?? this.memory, steps: this.own ? steps : withTails(steps) },
+      skipped,
+    };
   }
 
   line(text: string, number: number): void {
@@ -73,6 +79,7 @@ class SyzReader {
     switch (text.slice(0, space)) {
       case 'target':
         this.target = value as Target;
+        this.own = true;
         return;
       case 'memory':
         this.changeMemory(value as readonly Vma[]);
