@@ -26,6 +26,8 @@ export interface Site {
   structLength: number;
   /** Bytes of the second buffer before the call as far as they are known, and its address. */
   second: Uint8Array | undefined;
+  /** The second buffer was not captured: its bytes are missing, not unreadable. */
+  secondLacking?: boolean;
   descriptor: DescriptorFact | undefined;
   /** The descriptor number that the process would get, -1 where the recording does not tell. */
   newFd: number;

@@ -15,7 +15,7 @@ export function readSecond(
 ): Uint8Array | Failure {
   const { second } = site;
   if (second !== undefined && at + length <= second.length) return second.subarray(at, at + length);
-  if (site.space?.known === true && canRead(site.space, address + at, length)) {
+  if (site.secondLacking || (site.space?.known === true && canRead(site.space, address + at, length))) {
     return { missing: `bytes ${at} to ${at + length - 1} of the second buffer` };
   }
   return { rule: fault };

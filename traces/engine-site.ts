@@ -47,7 +47,9 @@ export class EngineSite implements Site {
   context: Context = NO_CONTEXT;
   file: OpenFile = NO_FILE;
   structLength = 0;
-  second: Uint8Array | undefined = undefined;
+  secondLacking = false;
+  /** Whether a decider wanted to see the second buffer of this call. */
+  secondAsked = false;
   descriptor: DescriptorFact | undefined = undefined;
   newFd = -1;
   trusting = false;
@@ -55,6 +57,7 @@ export class EngineSite implements Site {
   /** The struct's bytes before the call. */
   readonly struct = new StructBuffer();
   private readonly secondBuffer = new StructBuffer();
+  private secondBytes: Uint8Array | undefined;
   private argText = '0x0';
   private parsedArg = 0;
 
@@ -102,14 +105,25 @@ export class EngineSite implements Site {
     return file;
   }
 
+  get second(): Uint8Array | undefined {
+    this.secondAsked = true;
+    return this.secondBytes;
+  }
+
+  set second(bytes: Uint8Array | undefined) {
+    this.secondBytes = bytes;
+  }
+
   /** The bytes that the call brings. */
   load(line: IoctlLine): void {
     this.argText = line.arg;
     this.parsedArg = -1;
     this.struct.load(line.in);
-    this.second = undefined;
+    this.secondBytes = undefined;
+    this.secondAsked = false;
+    this.secondLacking = line.lacks?.second === true && line.ptrIn === undefined;
     if (line.ptrIn === undefined) return;
     this.secondBuffer.load(line.ptrIn);
-    this.second = this.secondBuffer.bytes.subarray(0, this.secondBuffer.length);
+    this.secondBytes = this.secondBuffer.bytes.subarray(0, this.secondBuffer.length);
   }
 }

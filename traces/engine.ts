@@ -89,6 +89,8 @@ export class ReplayEngine {
   private random = false;
   private readonly options: EngineOptions;
   private fork: ReplayEngine | undefined;
+  /** Whether the last call's decision looked at the second buffer. */
+  secondAsked = false;
   /** The line that was fed last. */
   seenLast: RecordedLine | undefined;
 
@@ -220,6 +222,7 @@ export class ReplayEngine {
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     const limit = entry === undefined ? 0 : site.structLength;
+    this.secondAsked = site.secondAsked;
     const out = structAfter(outcome, entry?.layout, site.struct, limit);
     const ptrOut = secondAfter(outcome, site.second, this.overlay(line, out));
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
