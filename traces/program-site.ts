@@ -8,7 +8,6 @@ export const PID = 1;
 export class ProgramSite extends EngineSite {
   private argument = 0n;
   private argNumber = 0;
-  private secondBytes: Uint8Array | undefined = undefined;
   /** No byte of the struct buffer from here on is set. */
   private cleanFrom = 0;
 
@@ -18,10 +17,6 @@ export class ProgramSite extends EngineSite {
 
   override get argValue(): bigint {
     return this.argument;
-  }
-
-  override get second(): Uint8Array | undefined {
-    return this.secondBytes;
   }
 
   /** A call of the program's process on this descriptor. */
@@ -35,7 +30,7 @@ export class ProgramSite extends EngineSite {
     const { length } = step.bytes;
     this.argument = step.arg;
     this.argNumber = Number(step.arg);
-    this.secondBytes = step.second?.bytes;
+    this.second = step.second?.bytes;
     if (length > struct.bytes.length) struct.load('00'.repeat(length));
     struct.bytes.set(step.bytes);
     // A decoded struct may have been filled up to its layout; no layout is longer than that.
