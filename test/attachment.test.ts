@@ -312,6 +312,16 @@ describe('the driver', () => {
   });
 });
 
+describe('a device without IOMMU', () => {
+  it('shares the automatic HWPT of a real one (device 146)', () => {
+    const driver = vtd();
+    const free = pciDevice(driver, 'A', { traits: { noIommu: true, reserved: [] } });
+    const world = pair(machineOf(driver, [free, pciDevice(driver, 'B')]));
+    expect(world.when(attach({ ptId: 3 }), B)).toEqual({ ptId: 4 });
+    expect(world.when(attach({ ptId: 3 }), C)).toEqual({ ptId: 4 });
+  });
+});
+
 describe('without devices', () => {
   it('nothing is attached', () => {
     expect(given().after(ioasAlloc()).when(iovaRanges())).toMatchObject({ numIovas: 1 });

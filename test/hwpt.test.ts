@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mockDriver } from '../machines/drivers/mock.ts';
+import { mustBe } from '../machines/objects.ts';
 import {
   bind,
   destroy,
@@ -165,6 +166,15 @@ describe('HwptAlloc', () => {
     expect(coarse.when(ioasMap({ length: 0x800n, flags: R }))).toEqual(refusal('map/length', 'EINVAL'));
     const fine = M().after([hwptAlloc(TABLE), data(0, 0)]);
     expect(fine.when(ioasMap({ length: 0x800n, flags: R }))).toEqual({ iova: APERTURE });
+  });
+  it('asks the mock, which refuses flags that it does not know', () => {
+    const world = M();
+    const { traits } = mustBe(world.context(), 3, 'device');
+    const request = { traits, flags: 0x10, data: { type: 0, length: 0, address: 0 } };
+    expect(mockDriver.allocPaging(world.site(), request)).toEqual({ rule: 'mock/paging-flags' });
+    const former = { ...request, flags: 8 };
+    expect(mockDriver.allocPaging(old().site(), former)).toEqual({ rule: 'mock/paging-flags' });
+    expect(mockDriver.allocPaging(world.site(), former)).toMatchObject({ format: 'default' });
   });
   it('of 6.12 knows two flags and no data', () => {
     expect(old().when(hwptAlloc({ flags: 4 }))).toEqual(refusal('hwpt-alloc/flags', 'EOPNOTSUPP'));

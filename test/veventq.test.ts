@@ -61,7 +61,7 @@ describe('VeventqAlloc', () => {
 });
 
 describe('reading an event queue', () => {
-  it('shows two events and what was lost (device 128)', () => {
+  it('shows two events and what was lost (device 128, device 129)', () => {
     const world = triggers(reporting(), 3);
     expect(world.read(f, 64)).toEqual(reads(0, 0, 0x88, 0, 1, 0x88, 1, 2));
     triggers(world, 1);

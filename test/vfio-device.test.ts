@@ -75,6 +75,7 @@ describe('DeviceBindIommufd', () => {
     [bind({ ...TOKEN, iommufd: closedNumber }), 'EINVAL', C],
     [bind({ flags: 1, tokenUuidPtr: BigInt(HOLE), iommufd: closedNumber }), 'EFAULT', C],
   ]);
+  vector('device 14', 'reads the token', P, [[bind({ flags: 1, tokenUuidPtr: BigInt(HOLE) }), 'EFAULT', C]]);
   vector('device 17', 'gives a group to one context', () => pair(oneGroupMachine()).close(5), [
     (world) => world.open('/dev/iommu'),
     (world) => world.open(devicePath('B')),
