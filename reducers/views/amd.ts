@@ -19,7 +19,7 @@ import {
   tableName,
 } from './slot-facts.ts';
 
-const DTE = 'AMD 48882, 2.2.2.1 Device Table Entry Format';
+const DTE = 'AMD 48882, 2.2.2 Device Table: Device Table Entry Format';
 const GCR3 = 'AMD 48882, 2.2.6 Guest and Nested Address Translation: guest CR3 table';
 
 export const amdEntries: readonly EntrySpec[] = [

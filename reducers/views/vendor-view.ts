@@ -18,7 +18,7 @@ export const VENDORS: Readonly<Record<Vendor, VendorSpec>> = {
   intel: {
     title: 'Intel VT-d, scalable mode',
     specification:
-      'Intel Virtualization Technology for Directed I/O, Architecture Specification (chapters 6 and 9)',
+      'Intel Virtualization Technology for Directed I/O, Architecture Specification, rev. 5.10 (chapters 6 and 9)',
     entries: vtdEntries,
     view: viewVtd,
   },

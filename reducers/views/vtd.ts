@@ -1,4 +1,4 @@
-/** The snapshot in the words of Intel VT-d, scalable mode (Architecture Specification, rev. 4.1). */
+/** The snapshot in the words of Intel VT-d, scalable mode (Architecture Specification, rev. 5.10). */
 import type { RidState } from '../../machines/hardware.ts';
 import type { World } from '../../machines/world.ts';
 import {
