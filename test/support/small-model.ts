@@ -21,39 +21,63 @@ export function smallModel({ spaces, slots, devices }: SmallSizes = PEER_SIZES):
   return state.model({
     name: 'small',
     commands: [
-      state.command('alloc', { space: 'space' }, {
-        lane: 'space',
-        guard: (now, { space }) => !now.alive.has(space),
-        effect: (now, { space }) => now.alive.add(space),
-      }),
-      state.command('free', { space: 'space' }, {
-        lane: 'space',
-        guard: (now, { space }) => now.alive.has(space) && !now.attached.includes(space),
-        effect: (now, { space }) => {
-          now.alive.delete(space);
-          now.mapped.clear(space);
+      state.command(
+        'alloc',
+        { space: 'space' },
+        {
+          lane: 'space',
+          guard: (now, { space }) => !now.alive.has(space),
+          effect: (now, { space }) => now.alive.add(space),
         },
-      }),
-      state.command('map', { space: 'space', slot: 'slot' }, {
-        lane: 'space',
-        guard: (now, { space, slot }) => now.alive.has(space) && !now.mapped.has(space, slot),
-        effect: (now, { space, slot }) => now.mapped.add(space, slot),
-      }),
-      state.command('unmap', { space: 'space', slot: 'slot' }, {
-        lane: 'space',
-        guard: (now, { space, slot }) => now.alive.has(space) && now.mapped.has(space, slot),
-        effect: (now, { space, slot }) => now.mapped.delete(space, slot),
-      }),
-      state.command('attach', { device: 'device', space: 'space' }, {
-        lane: 'device',
-        guard: (now, { device, space }) => now.alive.has(space) && now.attached.get(device) === undefined,
-        effect: (now, { device, space }) => now.attached.set(device, space),
-      }),
-      state.command('detach', { device: 'device' }, {
-        lane: 'device',
-        guard: (now, { device }) => now.attached.get(device) !== undefined,
-        effect: (now, { device }) => now.attached.set(device, undefined),
-      }),
+      ),
+      state.command(
+        'free',
+        { space: 'space' },
+        {
+          lane: 'space',
+          guard: (now, { space }) => now.alive.has(space) && !now.attached.includes(space),
+          effect: (now, { space }) => {
+            now.alive.delete(space);
+            now.mapped.clear(space);
+          },
+        },
+      ),
+      state.command(
+        'map',
+        { space: 'space', slot: 'slot' },
+        {
+          lane: 'space',
+          guard: (now, { space, slot }) => now.alive.has(space) && !now.mapped.has(space, slot),
+          effect: (now, { space, slot }) => now.mapped.add(space, slot),
+        },
+      ),
+      state.command(
+        'unmap',
+        { space: 'space', slot: 'slot' },
+        {
+          lane: 'space',
+          guard: (now, { space, slot }) => now.alive.has(space) && now.mapped.has(space, slot),
+          effect: (now, { space, slot }) => now.mapped.delete(space, slot),
+        },
+      ),
+      state.command(
+        'attach',
+        { device: 'device', space: 'space' },
+        {
+          lane: 'device',
+          guard: (now, { device, space }) => now.alive.has(space) && now.attached.get(device) === undefined,
+          effect: (now, { device, space }) => now.attached.set(device, space),
+        },
+      ),
+      state.command(
+        'detach',
+        { device: 'device' },
+        {
+          lane: 'device',
+          guard: (now, { device }) => now.attached.get(device) !== undefined,
+          effect: (now, { device }) => now.attached.set(device, undefined),
+        },
+      ),
     ],
     properties: [
       state.always('attached to live', (now) =>
