@@ -28,8 +28,12 @@ import { domainIdFor, releaseDomainId } from './hardware-domain-ids.ts';
 import { contextOf } from './objects.ts';
 
 function ridsOfGroup(hardware: Hardware, groupKey: string): RidState[] {
-  const rids = hardware.groups.get(groupKey) ?? [];
-  return rids.flatMap((rid) => hardware.rids.get(rid) ?? []);
+  const states: RidState[] = [];
+  for (const rid of hardware.groups.get(groupKey) ?? []) {
+    const state = hardware.rids.get(rid);
+    if (state !== undefined) states.push(state);
+  }
+  return states;
 }
 
 function sameEntry(one: Entry, other: Entry): boolean {
