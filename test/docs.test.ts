@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { RULES } from '../events/rules.ts';
 import { type KernelProfile, kernelProfiles, type Trait } from '../machines/kernel-profile.ts';
 import { IOMMU_NAMES } from '../traces/platform-of.ts';
-import { type Document, documents, exists, functions, isSourceName, read, words } from './support/documents.ts';
+import {
+  type Document,
+  documents,
+  exists,
+  functions,
+  isSourceName,
+  read,
+  words,
+} from './support/documents.ts';
 import { excerptsOf, untruths } from './support/excerpts.ts';
 
 const NUMBERED = /^docs\/(decisions|discrepancies)\/(\d+)-/;
@@ -17,13 +25,23 @@ function documentAt(path: string): Document {
 
 /** Rows of the tables in a document, cell by cell, without their heads. */
 function rowsOf({ text }: Document): string[][] {
-  const cells = (line: string) => line.slice(1, -1).split('|').map((cell) => cell.trim());
-  return text.split('\n').filter((line) => line.startsWith('|') && line.endsWith('|')).map(cells);
+  const cells = (line: string) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim());
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('|') && line.endsWith('|'))
+    .map(cells);
 }
 
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'),
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
   );
 }
 
@@ -53,7 +71,9 @@ function deadFunctions({ code }: Document): string[] {
 
 /** Words in camelCase or PascalCase, one by one or with dots between them. */
 function deadNames({ code }: Document): string[] {
-  const dotted = code.filter((one) => /^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/.test(one) && !/\.(js|md|json|text|ts)$/.test(one));
+  const dotted = code.filter(
+    (one) => /^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/.test(one) && !/\.(js|md|json|text|ts)$/.test(one),
+  );
   const names = dotted.flatMap((one) => one.split('.'));
   return names.filter((name) => /^[a-z]+[A-Z]|^[A-Z][a-z]/.test(name) && !words.has(name));
 }
@@ -109,11 +129,15 @@ describe('excerpts of recordings', () => {
 describe('docs/PROFILES.md', () => {
   const rows = rowsOf(documentAt('docs/PROFILES.md'));
   const profiles = [...kernelProfiles.values()];
-  const row = (name: string) => rows.find(([first]) => first === `\`${name}\``)?.slice(1, 1 + profiles.length);
+  const row = (name: string) =>
+    rows.find(([first]) => first === `\`${name}\``)?.slice(1, 1 + profiles.length);
 
   it('has a row for every trait, with the releases that have it', () => {
     const traits = new Set<Trait>(profiles.flatMap(({ has }) => [...has]));
-    const expected = [...traits].map((trait) => [trait, profiles.map(({ has }) => (has.has(trait) ? 'yes' : 'no'))]);
+    const expected = [...traits].map((trait) => [
+      trait,
+      profiles.map(({ has }) => (has.has(trait) ? 'yes' : 'no')),
+    ]);
     expect([...traits].map((trait) => [trait, row(trait)])).toEqual(expected);
   });
 
@@ -134,7 +158,9 @@ describe('docs/ADDING-AN-IOCTL.md', () => {
   /** File in the second cell, what of the example it holds in the third. */
   const steps = rowsOf(documentAt('docs/ADDING-AN-IOCTL.md')).flatMap(([, file = '', holds = '']) => {
     const path = /^`([^`]+\.ts)`$/.exec(file)?.[1];
-    return path === undefined ? [] : [{ path, names: [...holds.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name) }];
+    return path === undefined
+      ? []
+      : [{ path, names: [...holds.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name) }];
   });
 
   it.each(steps)('finds the example in $path', ({ path, names }) => {

@@ -53,7 +53,9 @@ const sources = sourceFiles.filter((path) => path !== OURSELVES).map(read);
 const fileNames = new Set(sourceFiles.map((path) => path.split('/').at(-1)));
 
 /** Every word of the sources. */
-export const words: ReadonlySet<string> = new Set(sources.flatMap((text) => text.match(/[A-Za-z_]\w*/g) ?? []));
+export const words: ReadonlySet<string> = new Set(
+  sources.flatMap((text) => text.match(/[A-Za-z_]\w*/g) ?? []),
+);
 
 /** Every word that is defined or called in the sources. */
 export const functions: ReadonlySet<string> = new Set(

@@ -62,7 +62,8 @@ export async function untruths({ file, lines }: Excerpt): Promise<string[]> {
       wanted.delete(seq);
       const unfit = asked.fields.filter((field) => !fits(line, field));
       if (line.ev !== asked.event) wrong.push(`${asked.text}: is ${line.ev}`);
-      for (const { name } of unfit) wrong.push(`${asked.text}: ${name} is ${JSON.stringify(line[name as 'ev'])}`);
+      for (const { name } of unfit)
+        wrong.push(`${asked.text}: ${name} is ${JSON.stringify(line[name as 'ev'])}`);
     }
     return seq >= last ? 'stop' : undefined;
   };
@@ -70,11 +71,15 @@ export async function untruths({ file, lines }: Excerpt): Promise<string[]> {
   for (const { text } of wanted.values()) wrong.push(`${text}: not in the recording`);
   const claimed = new Map(lines.flatMap((line) => (line.verdict === undefined ? [] : [[line.seq, line]])));
   if (claimed.size === 0) return wrong;
-  await replayTrace(file, { until: last }, {
-    onCall: ({ line, verdict }) => {
-      const asked = claimed.get(line.seq);
-      if (asked !== undefined && asked.verdict !== verdict) wrong.push(`${asked.text}: ${verdict}`);
+  await replayTrace(
+    file,
+    { until: last },
+    {
+      onCall: ({ line, verdict }) => {
+        const asked = claimed.get(line.seq);
+        if (asked !== undefined && asked.verdict !== verdict) wrong.push(`${asked.text}: ${verdict}`);
+      },
     },
-  });
+  );
   return wrong;
 }
