@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decidePoll } from '../machines/fault.ts';
+import type { Site } from '../machines/site.ts';
+import { findTraces, readTrace } from '../traces/read-trace.ts';
+import { openSession, type Session } from '../traces/replay-trace.ts';
+import { CORPUS, type CorpusRun, corpusRun } from './support/corpus-run.ts';
+
+const HEAP = 'growth of the heap since the last snapshot of the mappings';
+const CONTIGUITY = 'the physical contiguity of the pinned pages';
+const SECOND = 'bytes N to N of the second buffer';
+const ELEMENT = 'element N of the array of ranges';
+const ALLOWED = 'the ranges that ALLOW_IOVAS allowed';
+const NESTED = 'the data that the nested HWPT was allocated with';
+const ENTRIES = 'the entries of an earlier invalidation';
+const CLOSE = 'whether descriptor N of event queue N is still open';
+const VFIO = 'what the driver of the VFIO device answers';
+const BROKEN = 'what the kernel does after an invariant broke';
+
+/** Calls, and how many of them at most are left open for want of which fact. */
+const folders: Readonly<Record<string, readonly [calls: number, missing: Readonly<Record<string, number>>]>> =
+  {
+    'kernel-6.12.117/deep': [32_939, {}],
+    'kernel-6.12.117/fuzz': [41_000, {}],
+    'kernel-6.12.117/selftest': [68_898, { [HEAP]: 4 }],
+    'kernel-7.3.4/deep': [
+      117_504,
+      { [CONTIGUITY]: 178, [SECOND]: 355, [ENTRIES]: 136, [ELEMENT]: 75, [NESTED]: 111, [ALLOWED]: 42 },
+    ],
+    'kernel-7.3.4/ftrace': [4_858, { [CLOSE]: 6 }],
+    'kernel-7.3.4/fuzz': [
+      124_262,
+      { [CONTIGUITY]: 15, [SECOND]: 21, [ENTRIES]: 1, [ELEMENT]: 6, [NESTED]: 19, [ALLOWED]: 2 },
+    ],
+    'kernel-7.3.4/selftest': [290_453, { [HEAP]: 19, [CLOSE]: 2 }],
+    'kernel-7.3.4/strace': [386, {}],
+    'kernel-7.3.4/threads': [4_000, {}],
+    'kernel-7.3.4/vfio-amd': [17_202, {}],
+    'kernel-7.3.4/vfio-smmuv3': [15_045, {}],
+    'kernel-7.3.4/vfio-vtd': [22_440, {}],
+    'kernel-7.3.4/warned': [3_387, { [BROKEN]: 233 }],
+    'qemu-10.0.2': [95, { [VFIO]: 47 }],
+  };
+
+/** Threads overlap: their lines stand in the order in which the calls began, which is not always that of the kernel. */
+const OVERLAPPING = 'kernel-7.3.4/threads';
+const OVERLAPPING_DIVERGING = 23;
+
+describe('the corpus', () => {
+  let run: CorpusRun;
+  beforeAll(async () => {
+    run = await corpusRun();
+  }, 180_000);
+
+  it('is all of these folders', () => {
+    expect(Object.keys(run.folders).sort()).toEqual(Object.keys(folders).sort());
+  });
+
+  it.each(Object.keys(folders))('replays %s', (name) => {
+    const [calls, missing] = folders[name] ?? [0, {}];
+    const folder = run.folders[name];
+    expect(folder?.calls).toBe(calls);
+    const diverging = run.diverging.filter((place) => place.startsWith(`${name}/`) || name === 'qemu-10.0.2');
+    if (name === OVERLAPPING) expect(diverging.length).toBeLessThanOrEqual(OVERLAPPING_DIVERGING);
+    else expect(folder?.verdicts['diverging'] ?? 0, diverging.slice(0, 5).join()).toBe(0);
+    expect(Object.keys(folder?.missing ?? {}).filter((reason) => !(reason in missing))).toEqual([]);
+    for (const [reason, count] of Object.entries(folder?.missing ?? {}))
+      expect(`${reason}: ${count <= (missing[reason] ?? 0) ? 'few enough' : count}`).toBe(
+        `${reason}: few enough`,
+      );
+  });
+});
+
+/** Polls are told by the recording and by the model alike; no verdict is given of them. */
+async function polls(path: string): Promise<[same: number, other: number]> {
+  let session: Session | undefined;
+  const counts: [number, number] = [0, 0];
+  await readTrace(path, (line, lineNumber) => {
+    if (line.ev === 'trace') {
+      session = openSession(line, { file: path, line: lineNumber }, {});
+      return;
+    }
+    if (line.ev !== 'poll') {
+      session?.engine.feed(line);
+      return;
+    }
+    const world = session?.engine.world;
+    const file = world?.files.get(world.processes.get(line.pid)?.fds.get(line.fd) ?? 0);
+    const context = world?.contexts.get(file?.contextId ?? 0);
+    if (file === undefined || context === undefined) throw new Error(`seq ${line.seq}: poll of nothing`);
+    const { ret } = decidePoll({ context } as Site, file.kind, file.objectId, line.events);
+    counts[ret === line.revents ? 0 : 1]++;
+  });
+  return counts;
+}
+
+describe('poll', () => {
+  it.each([['kernel-7.3.4/deep/deep-005001.jsonl.gz'], ['kernel-6.12.117/fuzz/fuzz-000001.jsonl.gz']])(
+    'is ready in %s when the model says so',
+    async (name) => {
+      for (const path of findTraces(join(CORPUS, name))) {
+        const [same, other] = await polls(path);
+        expect(other).toBe(0);
+        expect(same).toBeGreaterThan(100);
+      }
+    },
+  );
+});
