@@ -37,7 +37,8 @@ const POOL_MAX = 64;
 /** Equal invariants are reported this often in a chunk; the rest is the same again as a rule. */
 const FAILURES_MAX = 8;
 
-export type Models = Readonly<{ machine?: ProgramMachine; reference?: Reference }>;
+/** Models to run on instead of this one: the one under test, and one that it has to agree with. */
+export type Models = Readonly<{ machine?: () => ProgramMachine; reference?: () => Reference }>;
 
 /** Runs programs `first` to `first + count - 1` of the campaign, all of one chunk. `stop` may end it after any program. */
 export function fuzzChunk(
@@ -47,7 +48,7 @@ export function fuzzChunk(
   models: Models = {},
   stop: (failures: readonly RawFailure[]) => boolean = () => false,
 ): ChunkResult {
-  const system = new FuzzSystem(options.target, options.wrong, models.reference, models.machine);
+  const system = new FuzzSystem(options.target, options.wrong, models.reference?.(), models.machine?.());
   const coverage = new Coverage();
   const energy = new Energy(system.generator.choices.map(({ weight }) => weight));
   const random = new Random(options.seed, Math.floor(first / CHUNK_RUNS));
