@@ -181,7 +181,7 @@ describe('accounting', () => {
   const poor = (memlock: bigint) =>
     given({ capabilities: CAPABILITIES_NONE, memlock }).after(ioasAlloc(), mockDomain());
 
-  it('ends at RLIMIT_MEMLOCK, counts shared pages once, and lives as long as any area (core 95)', () => {
+  it('ends at RLIMIT_MEMLOCK, counts shared pages once, and lives as long as one area (core 95)', () => {
     const world = poor(0x1_0000n);
     expect(world.when(map(RW, R, 0x11000n))).toEqual(refusal('pin/memlock', 'ENOMEM'));
     world.after(ioasMap({ iova: APERTURE, length: 0x10000n, flags: F | R }));
