@@ -2,7 +2,7 @@
 
 import type { NewPages } from '../events/ioas.ts';
 import type { IoasCopy, IoasMap, IoasMapFile, IoasUnmap } from '../events/ioas-command.ts';
-import { DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+import { done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
 import { type Area, areaAt, nextAfter, nthArea } from './area-tree.ts';
 import {
   MAP_FIXED_IOVA,
@@ -16,6 +16,7 @@ import {
   U64_MAX,
 } from './mapping.ts';
 import { type Ioas, objectOf } from './objects.ts';
+import { UNKNOWN_FILE } from './pinning.ts';
 import { CAP_IPC_LOCK, canRespond, capable, type Failure, failed, isFailure, type Site } from './site.ts';
 import { unmapAreas } from './unmapping.ts';
 import type { AccountMode } from './world.ts';
@@ -121,7 +122,7 @@ function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
     return newPages(site, { ...shape, kind: 'dmabuf', ino: file.id, fileType: 'dmabuf', account: 'none' });
   }
   const fact = site.descriptor;
-  if (file === undefined && fact === undefined) {
+  if (file === undefined && fact === undefined && !(site.trusting && command.fd >= 0)) {
     return command.fd < 0
       ? { rule: 'ioas-map-file/descriptor' }
       : { missing: `what descriptor ${command.fd} was` };
@@ -132,7 +133,7 @@ function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
     ...shape,
     kind: 'file',
     ino: fact?.ino ?? 0,
-    fileType: fact?.type ?? file?.kind ?? '',
+    fileType: fact?.type ?? file?.kind ?? UNKNOWN_FILE,
     account: accountMode(site),
   });
 }
@@ -175,9 +176,9 @@ function resolveSyzkaller(site: Site, command: IoasCopy): IoasCopy {
   if (!(command.flags & COPY_SYZKALLER)) return command;
   const flags = (command.flags & ~COPY_SYZKALLER) >>> 0;
   const source = objectOf(site.context, command.srcIoasId, 'ioas');
-  return source === undefined
-    ? { ...command, flags }
-    : { ...command, flags, srcIova: syzkallerIova(source, command.srcIova) };
+  const srcIova = source === undefined ? command.srcIova : syzkallerIova(source, command.srcIova);
+  const { type, size, dstIoasId, srcIoasId, length, dstIova } = command;
+  return { type, size, flags, dstIoasId, srcIoasId, length, dstIova, srcIova };
 }
 
 /** Low half: number of the area in IOVA order; high half: byte offset into it; 0 when there is no such area. */
@@ -230,5 +231,5 @@ export function decideIoasUnmap(site: Site, command: IoasUnmap): Outcome {
   if (!canRespond(site))
     return events.length === 0 ? refuse('respond/fault') : refuseAfter('respond/fault', events);
   const reply = { length: removed & U64_MAX };
-  return events.length === 0 ? { ...DONE, reply } : done(events, reply);
+  return done(events, reply);
 }

@@ -9,6 +9,9 @@ import { keyOf } from './user-page.ts';
 const PAGE = 4096;
 const NONE: readonly Piece[] = [];
 
+/** Type of a file that a capture did not describe. */
+export const UNKNOWN_FILE = 'unknown';
+
 export const HEAP_UNKNOWN = 'growth of the heap since the last snapshot of the mappings';
 
 /** A pages object that exists, or one that the command under decision would make. */
@@ -32,13 +35,17 @@ export function accountOf(pages: {
   return pages.account === 'mm' ? `mm:${pages.ownerPid}` : '';
 }
 
-/** Pins pages [first, last] of `source` unless they are pinned already; records captures and charges in `tally`. */
+/**
+ * Pins pages [first, last] of `source` unless they are pinned already; records captures and charges in `tally`. Pins that
+ * last for the call only are not `charged`.
+ */
 export function pinRange(
   site: Site,
   tally: Tally,
   source: PinSource,
   first: number,
   last: number,
+  charged = true,
 ): Failure | undefined {
   if (source.kind === 'dmabuf') return undefined;
   const held = 'pinned' in source ? source.pinned : NONE;
@@ -58,7 +65,7 @@ export function pinRange(
     if (failure !== undefined && !site.trusting) return failure;
     count += to - from + 1;
   }
-  const refused = charge(site, tally, source, count);
+  const refused = charged ? charge(site, tally, source, count) : undefined;
   if (refused !== undefined) return refused;
   tally.captures.push({ pagesId: source.id, pieces });
   return undefined;
@@ -128,6 +135,7 @@ function pinFile(
   to: number,
   pieces: Piece[],
 ): Failure | undefined {
+  if (source.fileType === UNKNOWN_FILE) return { missing: 'what file the pages are of' };
   if (source.fileType !== 'memfd' && source.fileType !== 'hugetlb' && source.fileType !== 'shm')
     return { rule: 'pin/file-kind' };
   const inode = site.world.inodes.get(source.ino);
