@@ -4,7 +4,7 @@ import type { Driver } from '../machines/drivers/driver.ts';
 import { mockDriver } from '../machines/drivers/mock.ts';
 import { amdDriver, smmuv3Driver, vtdDriver } from '../machines/drivers/pci-iommu.ts';
 import type { Platform, VfioDevice } from '../machines/platform.ts';
-import type { Machine, RecordedDevice, TraceLine } from './recording.ts';
+import type { Machine, RecordedDevice, ReservedRange, TraceLine } from './recording.ts';
 
 /** The names that `--iommu` and recordings use, and the driver that each means. */
 export const IOMMU_NAMES: ReadonlyMap<string, string> = new Map([
@@ -18,6 +18,9 @@ export const IOMMU_NAMES: ReadonlyMap<string, string> = new Map([
 ]);
 
 const ADDRESS_WIDTH = 48;
+
+/** Message-signalled interrupts of x86. */
+const USUAL_RESERVED: readonly ReservedRange[] = [['0xfee00000', '0xfeefffff', 'msi']];
 
 function driverOf(name: string, machine: Machine | undefined): Driver {
   switch (name) {
@@ -55,10 +58,40 @@ function deviceOf(driver: Driver, machine: Machine, recorded: RecordedDevice): V
   return { traits, pasidOps: true, isolatedMsi: machine.interruptRemapping ?? true };
 }
 
+/** A capture that does not describe its devices: whatever is opened is one alone in its group, with the usual reserved range. */
+class AssumedDevices extends Map<string, VfioDevice> {
+  private readonly driver: Driver;
+
+  constructor(driver: Driver) {
+    super();
+    this.driver = driver;
+  }
+
+  override get(path: string): VfioDevice {
+    let device = super.get(path);
+    if (device === undefined) {
+      const group = this.size;
+      const machine: Machine = { driver: this.driver.name, devices: [], allowUnsafeInterrupts: false };
+      device = deviceOf(this.driver, machine, {
+        path,
+        bdf: path,
+        group,
+        members: [],
+        reserved: USUAL_RESERVED,
+      });
+      this.set(path, device);
+    }
+    return device;
+  }
+}
+
 /** The platform of a recording; `iommu` overrides the driver that it names. */
 export function platformOf(header: TraceLine, iommu: string | undefined): Platform {
   const { machine } = header;
   const driver = driverOf(IOMMU_NAMES.get(iommu ?? header.iommu) ?? 'mock', machine);
-  const devices = new Map(machine?.devices.map((device) => [device.path, deviceOf(driver, machine, device)]));
+  const assumed = header.assumed?.includes('machine') === true && machine === undefined;
+  const devices = assumed
+    ? new AssumedDevices(driver)
+    : new Map(machine?.devices.map((device) => [device.path, deviceOf(driver, machine, device)]));
   return { driver, devices, allowUnsafeInterrupts: machine?.allowUnsafeInterrupts ?? false };
 }
