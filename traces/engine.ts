@@ -91,6 +91,8 @@ export class ReplayEngine {
   private fork: ReplayEngine | undefined;
   /** Whether the last call's decision looked at the second buffer. */
   secondAsked = false;
+  /** The last call succeeded, and the model could not do what it did. */
+  unfollowed = false;
   /** The line that was fed last. */
   seenLast: RecordedLine | undefined;
 
@@ -233,6 +235,8 @@ export class ReplayEngine {
       followed = this.adopted(line.ret, outcome, decide(site, command));
     } else if (line.ret !== undefined) followed = this.adopted(line.ret, outcome, outcome);
     else if (outcome.missing !== undefined && command !== undefined) this.branch(command);
+    const refused = followed.rule !== undefined || followed.missing !== undefined;
+    this.unfollowed = line.ret !== undefined && line.ret >= 0 && refused && followed.events.length === 0;
     const broken = this.follow(followed);
     return this.result(line, name, { outcome, out, ptrOut, difference }, broken);
   }

@@ -4,6 +4,7 @@ import { USER_TOP } from '../machines/address-space.ts';
 import { type KernelProfile, kernelProfiles } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
+import { CaptureDoubts, type LineFeed } from './capture-doubts.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { Hypotheses } from './hypotheses.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
@@ -132,7 +133,7 @@ class TraceReplay {
   private readonly upcoming: RecordedLine[] = [];
   private readonly lineNumbers: number[] = [];
   private session: Session | undefined;
-  private hypotheses: Hypotheses | undefined;
+  private feed: LineFeed | undefined;
   private seq = 0;
   private stopped = false;
 
@@ -157,8 +158,8 @@ class TraceReplay {
 
   /** The recording ends, or another begins. */
   finish(): void {
-    const { hypotheses } = this;
-    if (hypotheses !== undefined) this.guarded(0, () => hypotheses.finish());
+    const { feed } = this;
+    if (feed !== undefined) this.guarded(0, () => feed.finish());
   }
 
   private next(): 'stop' | undefined {
@@ -171,11 +172,11 @@ class TraceReplay {
   }
 
   private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
-    const { session, hypotheses } = this;
+    const { session, feed } = this;
     if (line.ev === 'trace') return this.begin(line, lineNumber);
-    if (session === undefined || hypotheses === undefined || line.seq > this.until) return 'stop';
+    if (session === undefined || feed === undefined || line.seq > this.until) return 'stop';
     this.seq = line.seq;
-    const result = this.guarded(lineNumber, () => hypotheses.feed(line));
+    const result = this.guarded(lineNumber, () => feed.feed(line));
     if (result === undefined) return undefined;
     return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
   }
@@ -191,9 +192,22 @@ class TraceReplay {
 
   private begin(header: TraceLine, lineNumber: number): undefined {
     this.finish();
-    this.session = openSession(header, { file: this.file, line: lineNumber }, this.options);
-    this.session.engine.upcoming = this.upcoming;
-    this.hypotheses = new Hypotheses(this.session.engine);
-    this.receiver.onSession?.(this.session);
+    const { onInvariant } = this.options;
+    let doubts: CaptureDoubts | undefined;
+    const session = openSession(
+      header,
+      { file: this.file, line: lineNumber },
+      {
+        ...this.options,
+        onInvariant: (line, invariant, context) => {
+          if (doubts?.isClear(context)) onInvariant?.(line, invariant, context);
+        },
+      },
+    );
+    this.session = session;
+    session.engine.upcoming = this.upcoming;
+    doubts = new CaptureDoubts(new Hypotheses(session.engine), session.engine, header);
+    this.feed = doubts;
+    this.receiver.onSession?.(session);
   }
 }

@@ -1,4 +1,5 @@
 /** A recording replayed up to one of its lines. */
+import { CaptureDoubts } from './capture-doubts.ts';
 import { fileName } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
 import { openSession, type Session, type SessionOptions } from './replay-trace.ts';
@@ -18,14 +19,16 @@ export async function sessionAt(
   const file = fileName(path);
   const { at } = options;
   let session: Session | undefined;
+  let doubts: CaptureDoubts | undefined;
   let seq = -1;
   await readTrace(path, (line, lineNumber) => {
     if (line.ev === 'trace') {
       session = openSession(line, { file, line: lineNumber }, options);
+      doubts = new CaptureDoubts(session.engine, session.engine, line);
       return undefined;
     }
     if (at !== undefined && line.seq > at) return 'stop';
-    session?.engine.feed(line);
+    doubts?.feed(line);
     seq = line.seq;
     return seq === at ? 'stop' : undefined;
   });

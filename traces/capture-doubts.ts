@@ -1,0 +1,171 @@
+/**
+ * What a capture leaves open: a verdict stands only where every fact that it rests on was caught. Where one was not, the call is
+ * undetermined and the missing fact is named; the model goes on with what the kernel answered.
+ */
+import { ERRNO } from '../events/errno.ts';
+import { undetermined } from '../events/outcome.ts';
+import { errnoOf } from '../events/rules.ts';
+import type { World } from '../machines/world.ts';
+import { entryOfLine } from './decoded-call.ts';
+import type { CallResult, ReplayEngine } from './engine.ts';
+import type { IoctlLine, RecordedLine, TraceLine } from './recording.ts';
+
+/** Replays lines; see ReplayEngine.feed(). */
+export type LineFeed = Readonly<{
+  feed: (line: RecordedLine) => CallResult | undefined;
+  finish: () => void;
+}>;
+
+/** Calls before a VFIO device is bound belong to no context. */
+const NO_CONTEXT = 0;
+const SIZE_BYTES = 4;
+
+/** Commands of a VFIO device that change something here; the rest is between the device and its driver. */
+const DEVICE_CHANGING = /^Device(Bind|Attach|Detach)/;
+
+/** Commands of an iommufd that change nothing. */
+const LOOKING =
+  /^(IoasIovaRanges|GetHwInfo|TestMdCheck.*|TestDevCheck.*|TestAccessRw|VfioIommuGetInfo|DeviceGetInfo)$/;
+
+/** What may be behind a result that the model did not expect, where it was taken for granted. */
+const BEHIND: ReadonlyMap<number, readonly [assumed: string, fact: string]> = new Map([
+  [ERRNO.EFAULT, ['memory', 'the address space of the process']],
+  [ERRNO.ENOMEM, ['credentials', 'the limit of locked memory of the process']],
+  [ERRNO.EPERM, ['credentials', 'the capabilities of the process']],
+]);
+
+export class CaptureDoubts implements LineFeed {
+  private readonly inner: LineFeed;
+  private readonly engine: ReplayEngine;
+  private readonly assumed: readonly string[] | undefined;
+  /** Contexts of whose state nothing is claimed any more, and why. */
+  private readonly clouded = new Map<number, string>();
+
+  constructor(inner: LineFeed, engine: ReplayEngine, header: TraceLine) {
+    this.inner = inner;
+    this.engine = engine;
+    this.assumed = header.assumed;
+  }
+
+  finish(): void {
+    this.inner.finish();
+  }
+
+  /** Whether something is claimed of the state of this context. */
+  isClear(context: number): boolean {
+    return !this.clouded.has(context);
+  }
+
+  feed(line: RecordedLine): CallResult | undefined {
+    if (line.ev === 'lost') return this.lost(line);
+    if (line.ev !== 'ioctl' || line.lacks === undefined) {
+      const result = this.inner.feed(line);
+      return result === undefined ? undefined : this.judge(result, undefined);
+    }
+    const unseen = unseenInput(line);
+    if (unseen !== undefined) return this.unseen(line, unseen);
+    const result = this.inner.feed(line);
+    return result === undefined ? undefined : this.judge(result, line);
+  }
+
+  private lost({ count, place }: Extract<RecordedLine, { ev: 'lost' }>): undefined {
+    const many = count === undefined ? 'events' : count === 1 ? '1 event' : `${count} events`;
+    const reason = `what ${many} lost at ${place} did`;
+    for (const id of [NO_CONTEXT, ...this.engine.world.contexts.keys()]) this.cloud(id, reason);
+  }
+
+  private cloud(context: number, reason: string): void {
+    if (!this.clouded.has(context)) this.clouded.set(context, reason);
+  }
+
+  /** The struct was not captured: nothing can be said, and what it did is not known either. */
+  private unseen(line: IoctlLine, missing: string): CallResult {
+    const context = contextOf(this.engine.world, line);
+    if (line.ret !== -1) {
+      const reason = `what call ${line.seq} changed: ${missing} were not captured`;
+      const touched =
+        line.kind === 'vfio-dev' && context === NO_CONTEXT
+          ? [NO_CONTEXT, ...this.engine.world.contexts.keys()]
+          : [context];
+      for (const id of touched) this.cloud(id, reason);
+    }
+    const command = entryOfLine(line)?.name ?? line.req;
+    const answer = { line, command, broken: undefined, context };
+    return doubtful({ ...answer, outcome: undetermined(missing) }, this.clouded.get(context) ?? missing);
+  }
+
+  private judge(result: CallResult, line: IoctlLine | undefined): CallResult {
+    if (result.verdict === 'unchecked') return result;
+    const fact = this.clouded.get(result.context);
+    if (fact !== undefined) return doubtful({ ...result, broken: undefined }, fact);
+    this.fallBehind(result);
+    const missing = (line === undefined ? undefined : this.uncaught(result, line)) ?? this.excuse(result);
+    if (line?.lacks?.ret && result.verdict !== 'undetermined')
+      this.cloud(result.context, `whether call ${line.seq} succeeded: its return was lost`);
+    return missing === undefined || result.verdict === 'undetermined' ? result : doubtful(result, missing);
+  }
+
+  /** A call succeeded that the model cannot follow: what it changed is not known. */
+  private fallBehind({ line, context, outcome }: CallResult): void {
+    if (this.assumed === undefined || line.ev !== 'ioctl' || !this.engine.unfollowed) return;
+    const type = entryOfLine(line)?.type ?? '';
+    if (line.kind === 'vfio-dev' ? !DEVICE_CHANGING.test(type) : LOOKING.test(type)) return;
+    this.cloud(context, `what call ${line.seq} changed: ${outcome.missing ?? 'the model would refuse it'}`);
+  }
+
+  /** What the capture did not catch of this very call and the verdict would need. */
+  private uncaught({ outcome, difference }: CallResult, { lacks, ret }: IoctlLine): string | undefined {
+    if (lacks?.ret) return 'the result of the call: its return was lost';
+    if (lacks?.errno && ret === -1) return 'the errno of the call';
+    if (lacks?.second && (this.engine.secondAsked || (outcome.buffer?.length ?? 0) > 0))
+      return 'the second buffer, which was not captured';
+    const fits = difference === undefined || difference.field === 'out';
+    return lacks?.out && fits ? 'the struct after the call' : undefined;
+  }
+
+  /** The fact behind a difference, where it was taken for granted. */
+  private excuse({ outcome, difference, line, verdict }: CallResult): string | undefined {
+    const { assumed } = this;
+    if (assumed === undefined || verdict !== 'diverging' || difference === undefined) return undefined;
+    const predicted = outcome.rule === undefined ? 0 : ERRNO[errnoOf(outcome.rule)];
+    for (const errno of [line.errno ?? 0, predicted]) {
+      const behind = BEHIND.get(errno);
+      if (behind !== undefined && assumed.includes(behind[0])) return `${behind[1]} ${line.pid}`;
+    }
+    return assumed.includes('machine') ? 'the IOMMU and the devices of the machine' : undefined;
+  }
+}
+
+/** The bytes of the struct that the kernel read and the capture does not hold. */
+function unseenInput(line: IoctlLine): string | undefined {
+  const known = line.lacks?.in;
+  if (known === undefined || line.kind === 'fault' || line.kind === 'eventq') return undefined;
+  if (known < SIZE_BYTES) return 'the bytes of the struct';
+  const layout = entryOfLine(line)?.layout;
+  const size = Buffer.from(line.in.slice(0, SIZE_BYTES * 2), 'hex').readUInt32LE(0);
+  const needed = layout === undefined ? size : Math.min(size, layout.size);
+  return known < needed ? `bytes ${known} to ${needed - 1} of the struct` : undefined;
+}
+
+function contextOf(world: World, { pid, fd }: IoctlLine): number {
+  const fileId = world.processes.get(pid)?.fds.get(fd);
+  return (fileId === undefined ? undefined : world.files.get(fileId))?.contextId ?? NO_CONTEXT;
+}
+
+function doubtful(
+  result: Pick<CallResult, 'line' | 'command' | 'broken' | 'context' | 'outcome'>,
+  missing: string,
+): CallResult {
+  const { line, command, broken, context } = result;
+  return {
+    line,
+    command,
+    outcome: undetermined(missing),
+    out: undefined,
+    ptrOut: undefined,
+    verdict: 'undetermined',
+    difference: undefined,
+    broken,
+    context,
+  };
+}
