@@ -1,6 +1,8 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseLine } from './format.ts';
+import type { CaptureReader } from './import/capture-stream.ts';
+import { captureReaderFor } from './import/recognise.ts';
 import { fileName, type ReadOptions, unreadable } from './read-chunks.ts';
 import { type LinePlace, readLines } from './read-lines.ts';
 import type { RecordedLine } from './recording.ts';
@@ -14,11 +16,11 @@ export type RecordReceiver = (line: RecordedLine, lineNumber: number) => void | 
 const recorderFile = /\.jsonl(\.gz|\.zst)?$/;
 
 /**
- * Streams a recorder file, or standard input for `-`; compressed or not, which the content tells. Lines before the place
- * of an error have been handed on when it is thrown. Empty lines are passed over.
+ * Streams a recorder file or a capture in another format, or standard input for `-`; compressed or not: the content tells. Lines
+ * before the place of an error have been handed on when it is thrown. Empty lines are passed over.
  *
- * Throws TraceFormatError: those of readLines() and parseLine(), TRC003-bad-header (the first line is not `trace`),
- * TRC009-empty; and what `onLine` throws.
+ * Throws TraceFormatError: those of readLines(), parseLine() and the capture readers, TRC003-bad-header (the first line is not
+ * `trace`), TRC009-empty; and what `onLine` throws.
  */
 export async function readTrace(
   path: string,
@@ -27,10 +29,17 @@ export async function readTrace(
 ): Promise<void> {
   const file = fileName(path);
   let begun = false;
+  let capture: CaptureReader | undefined;
   const onText = (text: string, lineNumber: number, { block, from }: LinePlace) => {
+    if (capture !== undefined) return capture.take(text, lineNumber);
     const ioctl = begun && block !== undefined ? scanIoctl(text, block, from) : undefined;
     if (ioctl !== undefined) return onLine(ioctl, lineNumber);
     if (text.length < 3 && text.trim() === '') return undefined;
+    if (!begun) capture = captureReaderFor(text, file, onLine);
+    if (capture !== undefined) {
+      begun = true;
+      return capture.take(text, lineNumber);
+    }
     const at = { file, line: lineNumber };
     const line = parseLine(text, at);
     if (!begun && line.ev !== 'trace') {
@@ -40,7 +49,13 @@ export async function readTrace(
     begun = true;
     return onLine(line, lineNumber);
   };
-  await readLines(path, onText, options);
+  try {
+    await readLines(path, onText, options);
+  } catch (error) {
+    capture?.cutShort();
+    throw error;
+  }
+  capture?.end();
   if (!begun) {
     throw new TraceFormatError(
       'TRC009-empty',

@@ -1,0 +1,20 @@
+/** Which format a text is, by its first line that is not empty. */
+import { type CaptureReader, type CaptureReceiver, kernelTextReader } from './capture-stream.ts';
+import { parseTextEvent, type TextEvent } from './text-event.ts';
+
+/** The reader for a text that begins with `line`; undefined for the recorder's own format and for what nobody knows. */
+export function captureReaderFor(
+  line: string,
+  file: string,
+  receiver: CaptureReceiver,
+): CaptureReader | undefined {
+  return isKernelText(line) ? kernelTextReader(file, receiver) : undefined;
+}
+
+const scratch: TextEvent = { comm: '', tid: 0, tgid: undefined, cpu: 0, ns: 0, rest: '' };
+
+function isKernelText(line: string): boolean {
+  if (/^# tracer: \S+$/.test(line) || /^cpus=\d+$/.test(line)) return true;
+  if (/^\s*CPU:\d+ \[(LOST )?\d* ?EVENTS/.test(line)) return true;
+  return parseTextEvent(line, scratch);
+}

@@ -1,0 +1,78 @@
+/** Entries and returns of system calls as text: `sys_close(fd: 4)` of tracefs, `fd: 0x00000004` of trace-cmd and perf. */
+import type { SyscallArgs } from './kernel-event.ts';
+import { isWord } from './memory-order.ts';
+
+/** The calls that make, copy, close or use descriptors. */
+export const FOLLOWED_CALLS: ReadonlySet<string> = new Set([
+  'ioctl',
+  'open',
+  'openat',
+  'openat2',
+  'close',
+  'dup',
+  'dup2',
+  'dup3',
+  'fcntl',
+  'mmap',
+]);
+
+/** Values in symbols, or of no use. */
+const AS_TEXT: ReadonlySet<string> = new Set(['flags', 'mode', 'how', 'usize', 'dfd', 'filename']);
+
+/** `name: value, …` by name, numbers without `0x`; undefined where a number is none. */
+export function syscallArgs(text: string): SyscallArgs | undefined {
+  const args: Record<string, string> = {};
+  const end = text.length;
+  for (let at = 0; at < end; ) {
+    const colon = text.indexOf(': ', at);
+    if (colon < 0) return at === 0 && text.trim() === '' ? args : undefined;
+    const name = text.slice(at, colon);
+    const value = colon + 2;
+    const quote = text.indexOf('"', value);
+    let comma = text.indexOf(', ', value);
+    if (quote >= 0 && (comma < 0 || quote < comma)) {
+      const close = text.indexOf('"', quote + 1);
+      if (close < 0) return undefined;
+      args[name] = text.slice(quote + 1, close);
+      comma = text.indexOf(', ', close);
+    } else {
+      const stop = comma < 0 ? end : comma;
+      const from = text.startsWith('0x', value) ? value + 2 : value;
+      if (!AS_TEXT.has(name) && !isWord(text, from, stop)) return undefined;
+      args[name] = text.slice(from, stop);
+    }
+    at = comma < 0 ? end : comma + 2;
+  }
+  return args;
+}
+
+export type SyscallText = Readonly<
+  { name: string } & ({ args: SyscallArgs | undefined } | { ret: string | undefined })
+>;
+
+/** Reads `sys_close(fd: 4)`, `sys_close -> 0x0`, `sys_enter_close: fd: …`, `sys_exit_close: 0x0`; undefined for calls not followed. */
+export function syscallText(text: string): SyscallText | undefined {
+  const entered = text.startsWith('sys_enter_');
+  const exited = text.startsWith('sys_exit_');
+  if (entered || exited) {
+    const from = entered ? 10 : 9;
+    const colon = text.indexOf(':', from);
+    const name = text.slice(from, colon < 0 ? from : colon);
+    if (!FOLLOWED_CALLS.has(name)) return undefined;
+    const body = text.slice(colon + 1).trim();
+    return entered ? { name, args: syscallArgs(body) } : { name, ret: returned(body) };
+  }
+  const open = text.indexOf('(');
+  const arrow = text.indexOf(' -> ');
+  if (arrow >= 0 && (open < 0 || arrow < open)) {
+    const name = text.slice(4, arrow);
+    return FOLLOWED_CALLS.has(name) ? { name, ret: returned(text.slice(arrow + 4)) } : undefined;
+  }
+  const name = text.slice(4, open < 0 ? 4 : open);
+  if (!FOLLOWED_CALLS.has(name)) return undefined;
+  return { name, args: text.endsWith(')') ? syscallArgs(text.slice(open + 1, -1)) : undefined };
+}
+
+function returned(text: string): string | undefined {
+  return text.startsWith('0x') && isWord(text, 2, text.length) ? text.slice(2) : undefined;
+}
