@@ -7,6 +7,8 @@ export type Colouring = Readonly<{
   colours: Int32Array;
   /** The members of each class, by colour. */
   orders: readonly Int32Array[];
+  /** The colours where no two members are alike. */
+  most: number;
   /** Scratch. */
   sums: Int32Array;
   initial: Int32Array;
@@ -21,7 +23,8 @@ export function openColouring(symmetry: Symmetry): Colouring {
   }
   initial[symmetry.nobody] = 0;
   const orders = symmetry.classes.map((members) => Int32Array.from(members));
-  return { symmetry, colours: new Int32Array(size), orders, sums: new Int32Array(size), initial };
+  const most = orders.reduce((sum, { length }) => sum + length, 0);
+  return { symmetry, colours: new Int32Array(size), orders, most, sums: new Int32Array(size), initial };
 }
 
 export function resetColours({ colours, initial }: Colouring): void {
@@ -31,7 +34,7 @@ export function resetColours({ colours, initial }: Colouring): void {
 /** Gives members different colours where the cells that speak of them differ, until that tells no more members apart. */
 export function refine(colouring: Colouring, cells: Int32Array): void {
   let kinds = sortOrders(colouring);
-  for (;;) {
+  while (kinds < colouring.most) {
     sumCells(colouring, cells);
     const { colours, sums, symmetry } = colouring;
     for (let member = 0; member < symmetry.members; member++) {
