@@ -1,4 +1,5 @@
 /** One file of a replay, in this process or in a worker. */
+import { checkAfter } from '../traces/check-after.ts';
 import { ModelDefect, replayTrace } from '../traces/replay-trace.ts';
 import { TraceReport } from '../traces/report.ts';
 import type { ReportData } from '../traces/report-data.ts';
@@ -10,6 +11,8 @@ export type ReplayTask = Readonly<{
   kernel: string | undefined;
   iommu: string | undefined;
   until: number | undefined;
+  /** Whether the model's own invariants are checked after every call. */
+  check: boolean;
   /** Most entries of a list of the report. */
   limit: number;
 }>;
@@ -23,7 +26,7 @@ export async function replayFile(
   report: TraceReport = new TraceReport(task.path, task.limit),
   onBytes?: (count: number) => void,
 ): Promise<ReportData> {
-  const { path, kernel, iommu, until } = task;
+  const { path, kernel, iommu, until, check } = task;
   try {
     await replayTrace(
       path,
@@ -32,6 +35,9 @@ export async function replayFile(
         iommu,
         until,
         onBytes,
+        ...(check
+          ? { onApplied: checkAfter((line, violation) => report.addViolation(line, violation)) }
+          : {}),
         onInvariant: (line, invariant, context) => report.addBroken(line, invariant, context),
       },
       {

@@ -8,7 +8,7 @@ import { TraceFormatError } from '../traces/trace-format-error.ts';
 import { detailsOf } from './divergence-details.ts';
 import { complain, EXIT } from './errors.ts';
 import { iommuOption, jobsOption, jsonOption, kernelOption, untilOption } from './options.ts';
-import { startProgress } from './progress.ts';
+import { fileSize, startProgress } from './progress.ts';
 import { replayFiles } from './replay-files.ts';
 import { flush, isWatched, onInterrupt, paint, print } from './terminal.ts';
 
@@ -16,10 +16,14 @@ type Options = Readonly<{
   json?: true;
   all?: true;
   until?: number;
+  check?: boolean;
   jobs: number;
   kernel?: string;
   iommu?: string;
 }>;
+
+/** Files that are checked without being asked to, in MiB, as they lie on the disk. */
+const CHECKED_MIB = 1;
 
 const EXAMPLES = `
 Examples:
@@ -39,6 +43,11 @@ export function registerReplay(program: Command): void {
     .addOption(jsonOption())
     .option('--all', `list every divergence, not the first ten (of JSON: not the first ${LISTED})`)
     .addOption(untilOption())
+    .option(
+      '--check',
+      `check every invariant after every call; by itself for files of less than ${CHECKED_MIB} MiB in all`,
+    )
+    .option('--no-check', 'never check invariants')
     .addOption(jobsOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
@@ -51,7 +60,8 @@ async function replay(paths: readonly string[], options: Options): Promise<void>
   const { kernel, iommu, until } = options;
   const limit = options.all ? Number.POSITIVE_INFINITY : LISTED;
   const { files, missing } = tracesOf(paths);
-  const tasks = files.map((path) => ({ path, kernel, iommu, until, limit }));
+  const check = options.check ?? isSmall(files);
+  const tasks = files.map((path) => ({ path, kernel, iommu, until, limit, check }));
   const progress = startProgress(files, options.json !== true && isWatched());
   const replaying = replayFiles(tasks, options.jobs, limit, progress);
 
@@ -66,6 +76,11 @@ async function replay(paths: readonly string[], options: Options): Promise<void>
   progress.stop();
   printReport(data, options, elapsedMs, details);
   process.exitCode = statusOf(data);
+}
+
+function isSmall(files: readonly string[]): boolean {
+  const bytes = files.reduce((sum, path) => sum + fileSize(path), 0);
+  return bytes < CHECKED_MIB * 2 ** 20 && !files.includes('-');
 }
 
 /** The files that the arguments mean, each argument in its turn; and those that mean none. */

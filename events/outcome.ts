@@ -51,8 +51,12 @@ export function done(events: readonly Event[], reply?: Reply, buffer?: readonly 
 }
 
 /** Success whose return value is not 0. */
-export function answer(ret: number): Outcome {
-  return { ...DONE, ret };
+export function answer(
+  ret: number,
+  events: readonly Event[] = NO_EVENTS,
+  buffer?: readonly Patch[],
+): Outcome {
+  return { ret, rule: undefined, missing: undefined, events, reply: undefined, raw: undefined, buffer };
 }
 
 const refusals = new Map<RuleId, Outcome>();
@@ -79,5 +83,5 @@ export function refuseAfter(
 
 /** The result depends on a fact that the recording does not hold; `events` say what is not known any more. */
 export function undetermined(missing: string, events: readonly Event[] = NO_EVENTS): Outcome {
-  return { ...DONE, missing, events };
+  return { ret: 0, rule: undefined, missing, events, reply: undefined, raw: undefined, buffer: undefined };
 }

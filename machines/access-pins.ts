@@ -136,5 +136,5 @@ function transfer(
   }
   if (uncovered(pages.pinned, first, last).length === 0) return undefined;
   // Pinned for the time of the copy only, and nobody is charged.
-  return pinRange(site, newTally(), { ...pages, account: 'none' }, first, last);
+  return pinRange(site, newTally(), pages, first, last, false);
 }

@@ -84,7 +84,8 @@ function changeAuto(
   if (isFailure(domain)) return domain;
   const id = freeId(site.context, plan.taken);
   const attaches = change === attachDirect;
-  const inner: Plan = { ...plan, events: [] };
+  const { residue, tally, taken, released } = plan;
+  const inner: Plan = { events: [], residue, tally, taken, released };
   const hwpt = plannedHwpt(id, ioas, domain);
   const failure =
     (attaches ? change(site, inner, device, pasid, hwpt) : undefined) ??

@@ -98,12 +98,11 @@ export function decideFaultRead(
     cookies.push(cookie);
     writeRecord(bytes, index * RECORD_BYTES, fault.queued[index] as FaultRecord, cookie);
   }
-  return {
-    ...done([{ type: 'FaultsRead', context: site.context.id, id: fault.id, cookies }], undefined, [
-      { at: 0, bytes },
-    ]),
-    ret: bytes.length,
-  };
+  return answer(
+    bytes.length,
+    [{ type: 'FaultsRead', context: site.context.id, id: fault.id, cookies }],
+    [{ at: 0, bytes }],
+  );
 }
 
 function freeCookie(fault: Fault, taken: readonly number[]): number {
@@ -147,12 +146,12 @@ export function decideFaultWrite(
         events.push({ type: 'CookieZeroFreed', context: site.context.id, id: fault.id } as const);
       }
       const rule = code > 1 ? 'fault-write/code' : 'fault-write/cookie';
-      return at === 0 ? refuseAfter(rule, events) : { ...done(events), ret: at };
+      return at === 0 ? refuseAfter(rule, events) : answer(at, events);
     }
     answered.add(cookie);
     events.push({ type: 'FaultAnswered', context: site.context.id, id: fault.id, cookie, code } as const);
   }
-  return { ...done(events), ret: length };
+  return answer(length, events);
 }
 
 const POLLIN = 1;

@@ -80,8 +80,7 @@ function readRange(site: Site, address: number, index: number): Range | 'unreada
     const view = new DataView(second.buffer, second.byteOffset, second.length);
     return { start: view.getBigUint64(at, true), last: view.getBigUint64(at + 8, true) };
   }
-  return site.secondLacking ||
-    (canRead(site.space, address + at, RANGE_BYTES) && site.space?.known !== false)
+  return site.secondLacking || (canRead(site.space, address + at, RANGE_BYTES) && site.space?.known !== false)
     ? 'unknown'
     : 'unreadable';
 }

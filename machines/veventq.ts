@@ -1,5 +1,5 @@
 /** Deciders of vEVENTQs: allocation, the mock's events, read (eventq.c). */
-import { DONE, done, type Outcome, refuse, UNKNOWABLE } from '../events/outcome.ts';
+import { answer, DONE, done, type Outcome, refuse, UNKNOWABLE } from '../events/outcome.ts';
 import type { TestTriggerVevent } from '../events/test-command.ts';
 import type { VeventqAlloc } from '../events/viommu-command.ts';
 import { canWrite } from './address-space.ts';
@@ -93,10 +93,9 @@ export function decideVeventqRead(
     if (!event.lost) view.setUint32(at + HEADER_BYTES, event.data, true);
     at += bytesOf(event);
   }
-  return {
-    ...done([{ type: 'VeventsRead', context: site.context.id, id: queue.id, count }], undefined, [
-      { at: 0, bytes },
-    ]),
-    ret: total,
-  };
+  return answer(
+    total,
+    [{ type: 'VeventsRead', context: site.context.id, id: queue.id, count }],
+    [{ at: 0, bytes }],
+  );
 }

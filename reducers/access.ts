@@ -31,7 +31,9 @@ function countPins(context: Context, ioasId: number, part: PinnedPart, pins: num
   const area = areaAt(ioas.areas, part.areaIova);
   if (area === undefined)
     throw new Error(`invariant: pinned area at 0x${part.areaIova.toString(16)} is gone`);
-  ioas.areas = putArea(ioas.areas, { ...area, pins: area.pins + pins, locks: area.locks + locks });
+  const { iova, last, pagesId, startByte, prot } = area;
+  const counted = { iova, last, pagesId, startByte, prot, pins: area.pins + pins, locks: area.locks + locks };
+  ioas.areas = putArea(ioas.areas, counted);
 }
 
 function unpin(world: World, context: Context, access: Access, itemId: number): void {

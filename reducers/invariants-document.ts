@@ -9,7 +9,7 @@ export function invariantsDocument(): string {
     '',
     'Written from `reducers/invariants-register.ts` by a test; change that, not this file.',
     '',
-    'Each is checked after every call of a replay with `--check` (on by itself below 20,000 calls), in tests and in fuzzing.',
+    'Each is checked after every call of a replay with `--check` (by itself for files below 1 MiB), in tests and in fuzzing.',
     'After the kernel broke one of its own (a `WARNING` in its log), its context is not checked any more.',
     '',
     '| invariant | what holds | source |',

@@ -7,9 +7,6 @@ import type { Violation } from '../reducers/invariants-register.ts';
 import type { EngineOptions } from './engine.ts';
 import type { RecordedLine } from './recording.ts';
 
-/** Calls of a recording that are checked without being asked to. */
-export const CHECKED_CALLS_MAX = 20_000;
-
 /** Told of each violation, at the line after which it shows. */
 export type OnViolation = (line: RecordedLine, violation: Violation, context: number) => void;
 
@@ -40,16 +37,10 @@ export function checkApplied(
   return found;
 }
 
-/** An `onApplied` for the engine that reports violations, each that lasts once, during the first `most` calls. */
-export function checkAfter(
-  onViolation: OnViolation,
-  most: number = CHECKED_CALLS_MAX,
-): NonNullable<EngineOptions['onApplied']> {
+/** An `onApplied` for the engine that reports violations, each that lasts once. */
+export function checkAfter(onViolation: OnViolation): NonNullable<EngineOptions['onApplied']> {
   const reported = new Set<string>();
-  let calls = 0;
   return (world, events, outcome, line) => {
-    if (calls > most) return;
-    if (outcome !== undefined) calls++;
     for (const { context, violation } of checkApplied(world, events, outcome)) {
       const key = `${context} ${violation.invariant} ${violation.detail}`;
       if (reported.has(key)) continue;

@@ -1,4 +1,5 @@
 /** What the calls of one trace add up to, and the JSON object that `ioasis replay --json` prints. */
+import type { Violation } from '../reducers/invariants-register.ts';
 import type { CallResult } from './engine.ts';
 import { namedObjects } from './named-objects.ts';
 import type { RecordedLine } from './recording.ts';
@@ -47,6 +48,13 @@ export class TraceReport {
     if (line.ev === 'trace' || invariants.length >= this.limit) return;
     const who = 'pid' in line ? `${line.ev} of process ${line.pid}` : line.ev;
     const detail = `at ${who}; nothing after it is checked in context ${context}`;
+    invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
+  }
+
+  /** What the kernel's state must never look like showed after a call. */
+  addViolation(line: RecordedLine, { invariant, detail }: Violation): void {
+    const { invariants } = this.data;
+    if (line.ev === 'trace' || invariants.length >= this.limit) return;
     invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
   }
 
