@@ -99,13 +99,14 @@ function sameKey(keys: Int32Array, start: number, key: Int32Array, words: number
   return true;
 }
 
-/** A hash of all words. Another odd `factor` makes another hash. */
-export function hashAt(keys: Int32Array, start: number, words: number, factor = 0x85ebca6b): number {
-  let hash = 0;
+/** A hash of all words; another for each seed, with nothing in common. Each word is mixed by itself, so that no two changes cancel out. */
+export function hashAt(keys: Int32Array, start: number, words: number, seed = 0): number {
+  let hash = seed;
   for (let word = start; word < start + words; word++) {
-    hash = Math.imul(hash ^ (keys[word] ?? 0), factor);
-    hash ^= hash >>> 15;
+    let mixed = (keys[word] ?? 0) ^ hash;
+    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    hash = (mixed ^ (mixed >>> 16)) + seed;
   }
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+  return hash;
 }
