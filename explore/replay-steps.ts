@@ -93,6 +93,7 @@ function faultOfCycle(
   const { loop } = trace;
   const last = visits.at(-1);
   if (loop === undefined) return 'the trace has no cycle';
+  if (begun < 0) return 'nothing is promised in any state';
   if (begun <= ended) return `what is promised in state ${begun} comes in state ${ended}`;
   if (visits[loop]?.cells.join() !== last?.cells.join()) return `the last state is not state ${loop}`;
   const states = visits.slice(loop);
