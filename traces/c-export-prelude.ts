@@ -13,6 +13,7 @@ export const C_HEADERS = `#define _GNU_SOURCE
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <linux/capability.h>
 #include <linux/types.h>
@@ -179,6 +180,22 @@ static inline int failed_nth(void)
 	close(fd);
 	errno = error;
 	return fired;
+}
+
+/* One program in a process of its own; answers whether something was not as predicted. */
+static inline int run(void (*program)(void))
+{
+	pid_t child;
+	int status = 0;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		program();
+		fflush(stdout);
+		_exit(failures ? KSFT_FAIL : KSFT_PASS);
+	}
+	return child < 0 || waitpid(child, &status, 0) != child || status != 0;
 }
 
 /* What a call may answer when an allocation in it failed: nothing has changed then, and asking again is as asking first. */

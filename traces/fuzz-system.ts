@@ -3,6 +3,7 @@ import type { Outcome } from '../events/outcome.ts';
 import type { Random } from '../explore/random.ts';
 import type { Walkable } from '../explore/walk.ts';
 import { checkInvariants } from '../reducers/invariants.ts';
+import { observe } from '../reducers/observable.ts';
 import { checkApplied } from './check-after.ts';
 import { Generator } from './fuzz-generator.ts';
 import { type IoctlStep, madeBy, type Step, type Target } from './program.ts';
@@ -16,6 +17,9 @@ export type Fault = Readonly<{ invariant: string; detail: string }>;
 /** The invariant that an internal error stands for. */
 export const INTERNAL_ERROR = 'internal-error';
 
+const FAIL_NTH_SHARE = 0.2;
+const FAIL_NTH_MAX = 12;
+
 /** Another model that has to agree with the first, call by call. */
 export type Reference = Readonly<{ start: () => void; perform: (step: Step) => Outcome }>;
 
@@ -25,6 +29,8 @@ export class FuzzSystem implements Walkable<Step> {
   readonly places: string[] = [];
   faultFound: Fault | undefined = undefined;
   outcome: Outcome | undefined = undefined;
+  /** Whether steps are proposed in which an allocation fails. */
+  failNth = false;
   private taken = 0;
   private readonly reference: Reference | undefined;
 
@@ -50,7 +56,9 @@ export class FuzzSystem implements Walkable<Step> {
 
   propose(choice: number, random: Random): Step | undefined {
     try {
-      return this.generator.propose(choice, random, this.taken);
+      const step = this.generator.propose(choice, random, this.taken);
+      if (!this.failNth || step?.call !== 'ioctl' || !random.chance(FAIL_NTH_SHARE)) return step;
+      return { ...step, props: { failNth: 1 + random.below(FAIL_NTH_MAX) } };
     } catch (error) {
       // A world that contradicts itself can trip whoever looks at it, too.
       this.faultFound = { invariant: INTERNAL_ERROR, detail: messageOf(error) };
@@ -62,6 +70,7 @@ export class FuzzSystem implements Walkable<Step> {
     this.taken++;
     this.places.length = 0;
     for (const resource of madeBy(step)) this.generator.names.reserve(resource + 1);
+    if (step.call === 'ioctl' && step.props.failNth !== undefined) this.checkUnchanged(step);
     const outcome = this.perform(step);
     if (outcome === undefined) return false;
     this.outcome = outcome;
@@ -97,6 +106,25 @@ export class FuzzSystem implements Walkable<Step> {
       this.faultFound = { invariant: INTERNAL_ERROR, detail: messageOf(error) };
       return undefined;
     }
+  }
+
+  /** An allocation of this call fails: it is refused before anything has happened. */
+  private checkUnchanged(step: IoctlStep): void {
+    const { machine } = this;
+    const contexts = [...machine.world.contexts.keys()];
+    const before = contexts.map((id) => observe(machine.world, id));
+    try {
+      machine.foresee(step);
+    } catch (error) {
+      this.faultFound = { invariant: INTERNAL_ERROR, detail: messageOf(error) };
+      return;
+    }
+    const changed = contexts.find((id, index) => observe(machine.world, id) !== before[index]);
+    if (changed !== undefined)
+      this.faultFound = {
+        invariant: 'refused-changes-nothing',
+        detail: `context ${changed} after a failed allocation`,
+      };
   }
 
   private check(outcome: Outcome): void {

@@ -14,6 +14,8 @@ export type FuzzOptions = Readonly<{
   commands: number;
   /** Share of calls with something wrong, 0 to 1. */
   wrong: number;
+  /** Allocations fail in some calls. */
+  failNth?: boolean;
 }>;
 
 /** A program after which something did not hold. */
@@ -59,6 +61,7 @@ export function fuzzChunk(
   let runs = 0;
   for (; runs < count && !stop(failures); runs++) {
     const prefix = prefixFrom(pool, random);
+    system.failNth = options.failNth === true;
     const { steps, news } = walk(system, { random, energy, coverage }, options.commands, prefix);
     const fault = system.faultFound ?? endOf(system);
     commands += steps.length;

@@ -51,6 +51,7 @@ export class ProgramMachine {
   /** What MAP_FILE was given at the last call. */
   file: RecordedFile | undefined;
   memory: readonly Vma[] = [];
+  private dry = false;
   /** The last call's surroundings: its struct, and how many bytes of it the kernel writes back. */
   readonly site: ProgramSite;
   readonly files = new ProgramFiles();
@@ -71,13 +72,14 @@ export class ProgramMachine {
   start(memory: readonly Vma[]): void {
     resetWorld(this.world);
     this.values.length = 0;
+    this.dry = false;
     this.files.clear();
     const process = processOf(this.world, PID);
     for (const fd of STANDARD_DESCRIPTORS) process.foreign.add(fd);
     this.setMemory(memory);
   }
 
-  /** Takes one step. What it is called in a report: see describeStep(). */
+  /** Takes one step. */
   perform(step: Step): Outcome {
     this.newFd = NO_DESCRIPTOR;
     this.entry = undefined;
@@ -109,6 +111,14 @@ export class ProgramMachine {
         this.setMemory(step.memory);
         return DONE;
     }
+  }
+
+  /** What the step would answer; nothing changes. */
+  foresee(step: IoctlStep): Outcome {
+    this.dry = true;
+    const outcome = this.perform(step);
+    this.dry = false;
+    return outcome;
   }
 
   /** Ends the process: every descriptor is closed. */
@@ -197,6 +207,7 @@ export class ProgramMachine {
     if (entry !== undefined && ISSUING.has(entry.type)) this.newFd = this.freeDescriptor();
     site.newFd = this.newFd;
     const outcome = command === undefined ? DONE : decide(site, command);
+    if (this.dry) return outcome;
     this.apply(outcome.events);
     if (outcome.rule === undefined && outcome.missing === undefined) this.take(step.makes, outcome);
     else this.newFd = NO_DESCRIPTOR;

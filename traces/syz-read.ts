@@ -29,6 +29,14 @@ export function looksLikeSyz(text: string): boolean {
     .some((line) => /^(r\d+ = )?[a-z_0-9]+(\$[A-Za-z0-9_$]+)?\(.*\)( \([^()]*\))?\s*$/.test(line));
 }
 
+/** All programs of a text: those that writeSyz() wrote one after another, or the one of a foreign text. Throws as readSyz(). */
+export function readSyzPrograms(text: string, file: string, target: Target = DEFAULT_TARGET): SyzProgram[] {
+  const parts = text.split(new RegExp(`^(?=${FACT} target )`, 'm'));
+  const [first = '', ...rest] = parts;
+  const texts = first.trim() === '' && rest.length > 0 ? rest : parts;
+  return texts.map((one) => readSyz(one, file, target));
+}
+
 /** Throws TraceFormatError TRC020-bad-syzkaller-text where a line cannot be read. */
 export function readSyz(text: string, file: string, target: Target = DEFAULT_TARGET): SyzProgram {
   const reader = new SyzReader(target);

@@ -1,0 +1,104 @@
+/** `ioasis convert`: recordings and syzkaller programs, each as the other, as a C test, or as a recording with the model's answers. */
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { writeC } from '../traces/c-export.ts';
+import { writeJsonl } from '../traces/jsonl-export.ts';
+import type { Program } from '../traces/program.ts';
+import { ProgramCutter } from '../traces/program-cut.ts';
+import { targetOf } from '../traces/program-target.ts';
+import { findTraces, readTrace } from '../traces/read-trace.ts';
+import { looksLikeSyz, readSyzPrograms } from '../traces/syz-read.ts';
+import { writeSyz } from '../traces/syz-write.ts';
+import { complain, EXIT } from './errors.ts';
+import { iommuOption, kernelOption } from './options.ts';
+import { flush, print } from './terminal.ts';
+
+type Format = 'syz' | 'c' | 'jsonl';
+type Options = Readonly<{ to: Format; kernel?: string; iommu?: string }>;
+
+/** Bytes of a file that tell what it is. */
+const HEAD_BYTES = 64 * 1024;
+
+const EXAMPLES = `
+Examples:
+  ioasis convert run.jsonl.gz --to syz > run.syz      calls as syzkaller text
+  ioasis convert repro.syz --to c > repro.c           a test with the expected errno of every call
+  ioasis convert repro.syz --to jsonl | ioasis replay -`;
+
+export function registerConvert(program: Command): void {
+  program
+    .command('convert')
+    .summary('turn recordings and syzkaller programs into one another, or into C tests')
+    .description(
+      'Cuts recordings into programs, or reads syzkaller programs, and prints them in another form.\n' +
+        'Results in the output are those that the model predicts.',
+    )
+    .argument(
+      '<trace...>',
+      'recorder files, folders of them, syzkaller programs, or - for a recording on standard input',
+    )
+    .addOption(
+      new Option('--to <format>', 'what to print').choices(['syz', 'c', 'jsonl']).makeOptionMandatory(),
+    )
+    .addOption(kernelOption())
+    .addOption(iommuOption())
+    .addHelpText('after', EXAMPLES)
+    .action(convert);
+}
+
+async function convert(paths: readonly string[], options: Options): Promise<void> {
+  const programs: Program[] = [];
+  const onProgram = (program: Program) => {
+    const told = { ...program, target: targetFor(program, options) };
+    // C is one file for all; the others are printed as they come.
+    if (options.to === 'c') programs.push(told);
+    else print(options.to === 'syz' ? writeSyz(told) : writeJsonl(told));
+  };
+  for (const path of paths) {
+    const text = syzText(path);
+    if (text !== undefined) readPrograms(text, path, options, onProgram);
+    else for (const file of findTraces(path)) await cut(file, onProgram);
+  }
+  if (options.to === 'c') print(writeC(programs, paths.join(' ')));
+  flush();
+  process.exitCode = EXIT.ok;
+}
+
+function targetFor(program: Program, { kernel, iommu }: Options): Program['target'] {
+  if (iommu !== undefined) return targetOf(kernel ?? program.target.kernel, iommu);
+  return kernel === undefined ? program.target : { ...program.target, kernel };
+}
+
+function readPrograms(
+  text: string,
+  path: string,
+  options: Options,
+  onProgram: (program: Program) => void,
+): void {
+  const target = targetOf(options.kernel ?? '7.3.4', options.iommu ?? 'mock');
+  for (const { program, skipped } of readSyzPrograms(text, path, target)) {
+    if (skipped > 0) complain(`${path}: ${skipped} calls of other subsystems skipped`);
+    onProgram(program);
+  }
+}
+
+async function cut(path: string, onProgram: (program: Program) => void): Promise<void> {
+  const cutter = new ProgramCutter(onProgram);
+  await readTrace(path, (line) => cutter.feed(line));
+  cutter.end();
+}
+
+/** The text of a syzkaller program; undefined for anything else. */
+function syzText(path: string): string | undefined {
+  if (path === '-') return undefined;
+  try {
+    const file = openSync(path, 'r');
+    const head = Buffer.alloc(HEAD_BYTES);
+    const length = readSync(file, head, 0, HEAD_BYTES, 0);
+    closeSync(file);
+    return looksLikeSyz(head.toString('latin1', 0, length)) ? readFileSync(path, 'utf8') : undefined;
+  } catch {
+    // A folder, or a file that cannot be read: the reader of recordings says so.
+    return undefined;
+  }
+}
