@@ -7,6 +7,7 @@ import type { DeviceView } from './drivers/driver.ts';
 import { NO_GRANULES } from './granule-set.ts';
 import { fillDomain, U64_MAX } from './mapping.ts';
 import { refusesReservation } from './mock-memory.ts';
+import { allocDomain } from './no-iommu.ts';
 import { freeId, type Hwpt, type HwptPaging, type Ioas, mustBe, objectAt, pagingOf } from './objects.ts';
 import type { Plan } from './plan.ts';
 import { type Failure, isFailure, type Site } from './site.ts';
@@ -80,7 +81,7 @@ function changeAuto(
     if ('missing' in failure || errnoOf(failure.rule) !== 'EINVAL') return failure;
   }
   const data = { type: 0, length: 0, address: 0 };
-  const domain = site.platform.driver.allocPaging(site, { traits: device.traits, flags: 0, data });
+  const domain = allocDomain(site, { traits: device.traits, flags: 0, data });
   if (isFailure(domain)) return domain;
   const id = freeId(site.context, plan.taken);
   const attaches = change === attachDirect;
@@ -219,6 +220,8 @@ function core(
   replaces: boolean,
 ): Failure | undefined {
   if (device.traits.noIommu) return undefined;
+  if (hwpt.kind === 'hwpt-paging' && hwpt.domain.noIommu)
+    return { rule: replaces ? 'core/attach-op' : 'core/driver' };
   const { driver } = site.platform;
   if (pasid !== 0 && !driver.canSetPasid(hwpt)) return { rule: 'core/pasid-op' };
   const { maxPasids } = device.traits;

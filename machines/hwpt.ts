@@ -7,6 +7,7 @@ import type { RuleId } from '../events/rules.ts';
 import { joinIoas } from './attachment.ts';
 import type { Invalidation, UserData } from './drivers/driver.ts';
 import { HWPT_DIRTY_TRACKING, HWPT_FAULT_ID_VALID, HWPT_NEST_PARENT, HWPT_PASID } from './hwpt-flags.ts';
+import { allocDomain } from './no-iommu.ts';
 import {
   type Device,
   freeId,
@@ -80,7 +81,7 @@ function draftPaging(site: Site, command: HwptAlloc, device: Device, ioas: Ioas)
   if (flags & HWPT_DIRTY_TRACKING && !traits.dirty) return { rule: 'hwpt-alloc/dirty-capability' };
   if (flags & HWPT_FAULT_ID_VALID && flags & HWPT_NEST_PARENT)
     return { rule: 'hwpt-alloc/fault-nest-parent' };
-  const domain = site.platform.driver.allocPaging(site, {
+  const domain = allocDomain(site, {
     traits,
     flags: flags & ~HWPT_FAULT_ID_VALID,
     data: userData(command),

@@ -320,6 +320,17 @@ describe('a device without IOMMU', () => {
     expect(world.when(attach({ ptId: 3 }), B)).toEqual({ ptId: 4 });
     expect(world.when(attach({ ptId: 3 }), C)).toEqual({ ptId: 4 });
   });
+  it('has a page table that no real one takes (device 147)', () => {
+    const driver = vtd();
+    const free = pciDevice(driver, 'A', { traits: { noIommu: true, reserved: [] } });
+    const given = () =>
+      pair(machineOf(driver, [free, pciDevice(driver, 'B')])).after([attach({ ptId: 3 }), C]);
+    const attaching = given();
+    expect(attaching.when(attach({ ptId: 4 }), B)).toEqual(refusal('core/driver', 'EINVAL'));
+    expect(attaching.when(attach({ ptId: 3 }), B)).toEqual({ ptId: 5 });
+    const replacing = given().after(ioasAlloc(), [attach({ ptId: 5 }), B]);
+    expect(replacing.when(attach({ ptId: 3 }), B)).toEqual(refusal('core/attach-op', 'ENODEV'));
+  });
 });
 
 describe('without devices', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  attach,
   bind,
   changeProcess,
   destroy,
@@ -318,5 +319,7 @@ describe('no-IOMMU', () => {
     expect(world.when(bind(), { fd: device })).toEqual({ outDevid: 2 });
     world.after(ioasMap({ iova: 0x1000n, flags: F | R }));
     expect(world.when(noiommuGetPa())).toEqual(refusal('noiommu-get-pa/domain', 'EOPNOTSUPP'));
+    world.after([attach({ ptId: 1 }), { fd: device }]);
+    expect(world.when(noiommuGetPa())).toEqual({ missing: 'the physical address of a pinned page' });
   });
 });

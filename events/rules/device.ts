@@ -98,6 +98,11 @@ export const deviceRules = {
   ),
   'core/pasid-range': rule('EINVAL', 'iommu_attach_device_pasid', 'the device has no such PASID'),
   'core/driver': rule('EINVAL', 'iommu_attach_group', 'the HWPT belongs to another IOMMU driver'),
+  'core/attach-op': rule(
+    'ENODEV',
+    'iommu_group_replace_domain',
+    'the HWPT belongs to a device without IOMMU: no hardware can load it',
+  ),
   'driver/fault-queue': rule('EINVAL', 'iommu_attach_group', 'the device raises no page requests'),
   'vtd/fault-without-pri': rule(
     'ENODEV',
