@@ -1,20 +1,24 @@
 /** The replay engine: one line of a recording in, the prediction and the verdict of a call out. Predicts before it compares. */
 import type { Command } from '../events/command.ts';
 import type { Event } from '../events/event.ts';
-import { DONE, type Outcome, type Patch, refuse, undetermined } from '../events/outcome.ts';
+import { DONE, type Outcome, type Patch, refuse } from '../events/outcome.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { decide } from '../machines/decide.ts';
 import { type DmaOutcome, decideDma } from '../machines/dma.ts';
-import { decideFaultRead, decideFaultWrite } from '../machines/fault.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
-import { mustBe } from '../machines/objects.ts';
 import type { Platform } from '../machines/platform.ts';
-import { decideVeventqRead } from '../machines/veventq.ts';
-import { decideMmap } from '../machines/viommu.ts';
 import type { OpenFile, World } from '../machines/world.ts';
 import { applyEvent } from '../reducers/evolve.ts';
-import { type Comparison, compareIoctl, compareMmap, compareRead, compareWrite } from './compare.ts';
+import {
+  type CallLine,
+  type CallResult,
+  callResult,
+  uncheckedResult,
+  withoutLineage,
+} from './call-result.ts';
+import { compareIoctl, compareMmap, compareRead, compareWrite } from './compare.ts';
 import { copyWorld } from './copy-world.ts';
+import { decideMapping, decideRead, decideWrite } from './decide-file.ts';
 import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
 import { dmaAccess } from './dma-line.ts';
 import { EngineSite } from './engine-site.ts';
@@ -24,24 +28,7 @@ import { newDescriptor, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
 
-export type CallLine = IoctlLine | ReadLine | WriteLine | MmapLine;
-export type Verdict = 'conforming' | 'diverging' | 'undetermined' | 'unchecked' | 'predicted';
-
-/** What the model says of one call, and how that fits the recording. */
-export type CallResult = Readonly<{
-  line: CallLine;
-  /** The header's name of the command, or what the call was. */
-  command: string;
-  outcome: Outcome;
-  out: HexPattern | undefined;
-  ptrOut: HexPattern | undefined;
-  verdict: Verdict;
-  /** What differs, where something does. */
-  difference: Comparison | undefined;
-  /** The invariant that broke at this very call. */
-  broken: string | undefined;
-  context: number;
-}>;
+export type { CallLine, CallResult, Verdict } from './call-result.ts';
 
 export type EngineOptions = Readonly<{
   kernel: KernelProfile;
@@ -215,7 +202,7 @@ export class ReplayEngine {
     const { site } = this;
     const file = site.arrive(line.pid, line.fd);
     const number = numberOf(line.req);
-    if (file === undefined) return this.withoutLineage(line, ioctlName(line.kind, number));
+    if (file === undefined) return withoutLineage(line, ioctlName(line.kind, number));
     site.load(line);
     this.describe(line);
     const { entry, command, refusal } = this.dispatch(file, number);
@@ -238,7 +225,7 @@ export class ReplayEngine {
     const refused = followed.rule !== undefined || followed.missing !== undefined;
     this.unfollowed = line.ret !== undefined && line.ret >= 0 && refused && followed.events.length === 0;
     const broken = this.follow(followed);
-    return this.result(line, name, { outcome, out, ptrOut, difference }, broken);
+    return callResult(line, name, site.context.id, { outcome, out, ptrOut, difference }, broken);
   }
 
   /** The engine of the world in which the last call succeeded, if the model could not tell and the recording does not. */
@@ -299,9 +286,9 @@ export class ReplayEngine {
     const { site } = this;
     const file = site.arrive(line.pid, line.fd);
     const name = `${line.ev}(${file?.kind ?? line.kind})`;
-    if (file === undefined) return this.withoutLineage(line, name);
+    if (file === undefined) return withoutLineage(line, name);
     if (site.context.broken !== '') return this.unchecked(line, name, undefined);
-    const outcome = line.ev === 'read' ? this.decideRead(file, line.len) : this.decideWrite(file, line);
+    const outcome = line.ev === 'read' ? decideRead(site, file, line.len) : decideWrite(site, file, line);
     const difference =
       outcome.missing !== undefined
         ? undefined
@@ -309,52 +296,31 @@ export class ReplayEngine {
           ? compareRead(line, outcome)
           : compareWrite(line, outcome);
     const settled = this.follow(line.ret === undefined ? outcome : this.adopted(line.ret, outcome, outcome));
-    return this.result(
+    return callResult(
       line,
       name,
+      site.context.id,
       { outcome, out: bytesRead(outcome), ptrOut: undefined, difference },
       settled,
     );
   }
 
-  private decideRead(file: OpenFile, length: number): Outcome {
-    const { site } = this;
-    if (file.kind === 'fault')
-      return decideFaultRead(site, mustBe(site.context, file.objectId, 'fault'), length, undefined);
-    if (file.kind === 'eventq')
-      return decideVeventqRead(site, mustBe(site.context, file.objectId, 'veventq'), length, undefined);
-    return refuse('iommufd-file/read-write');
-  }
-
-  private decideWrite(file: OpenFile, line: WriteLine): Outcome {
-    const { site } = this;
-    if (file.kind === 'fault') {
-      return decideFaultWrite(
-        site,
-        mustBe(site.context, file.objectId, 'fault'),
-        line.len,
-        Buffer.from(line.data, 'hex'),
-      );
-    }
-    return refuse(file.kind === 'eventq' ? 'event-file/write' : 'iommufd-file/read-write');
-  }
-
   private mmap(line: MmapLine): CallResult {
     const { site } = this;
     const file = site.arrive(line.pid, line.fd);
-    if (file === undefined) return this.withoutLineage(line, 'mmap');
+    if (file === undefined) return withoutLineage(line, 'mmap');
     if (site.context.broken !== '') return this.unchecked(line, 'mmap', undefined);
-    const outcome = decideMmap(site, {
-      length: BigInt(line.len),
-      prot: line.prot,
-      flags: line.flags,
-      offset: BigInt(line.off),
-      address: Number(line.addr ?? 0),
-    });
+    const outcome = decideMapping(site, line);
     const difference = compareMmap(line, outcome);
     const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
     const settled = this.follow(ret === undefined ? outcome : this.adopted(ret, outcome, outcome));
-    return this.result(line, 'mmap', { outcome, out: undefined, ptrOut: undefined, difference }, settled);
+    return callResult(
+      line,
+      'mmap',
+      site.context.id,
+      { outcome, out: undefined, ptrOut: undefined, difference },
+      settled,
+    );
   }
 
   /**
@@ -372,50 +338,6 @@ export class ReplayEngine {
     this.apply(outcome.events, outcome);
     const broken = outcome.events.find((event) => event.type === 'InvariantBroken');
     return broken?.type === 'InvariantBroken' ? broken.invariant : undefined;
-  }
-
-  private result(
-    line: CallLine,
-    command: string,
-    predicted: {
-      outcome: Outcome;
-      out: HexPattern | undefined;
-      ptrOut: HexPattern | undefined;
-      difference: Comparison | undefined;
-    },
-    broken: string | undefined,
-  ): CallResult {
-    const { outcome, difference } = predicted;
-    const recorded = line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret;
-    const compared =
-      recorded === undefined ? 'predicted' : difference === undefined ? 'conforming' : 'diverging';
-    const verdict: Verdict = outcome.missing !== undefined ? 'undetermined' : compared;
-    return {
-      line,
-      command,
-      outcome,
-      out: predicted.out,
-      ptrOut: predicted.ptrOut,
-      difference,
-      verdict,
-      broken,
-      context: this.site.context.id,
-    };
-  }
-
-  private withoutLineage(line: CallLine, command: string): CallResult {
-    const outcome = undetermined(`where descriptor ${line.fd} of process ${line.pid} comes from`);
-    return {
-      line,
-      command,
-      outcome,
-      out: undefined,
-      ptrOut: undefined,
-      verdict: 'undetermined',
-      difference: undefined,
-      broken: undefined,
-      context: 0,
-    };
   }
 
   /** After an invariant broke nothing is claimed of the context; only descriptors are followed. */
@@ -442,16 +364,6 @@ export class ReplayEngine {
         },
       ]);
     }
-    return {
-      line,
-      command,
-      outcome: undetermined('what the kernel does after an invariant broke'),
-      out: undefined,
-      ptrOut: undefined,
-      verdict: 'unchecked',
-      difference: undefined,
-      broken: undefined,
-      context: site.context.id,
-    };
+    return uncheckedResult(line, command, site.context.id);
   }
 }

@@ -1,0 +1,83 @@
+/** What the engine answers to one call of a recording. */
+import { type Outcome, undetermined } from '../events/outcome.ts';
+import type { Comparison } from './compare.ts';
+import type { HexPattern } from './prediction.ts';
+import type { IoctlLine, MmapLine, ReadLine, WriteLine } from './recording.ts';
+
+export type CallLine = IoctlLine | ReadLine | WriteLine | MmapLine;
+export type Verdict = 'conforming' | 'diverging' | 'undetermined' | 'unchecked' | 'predicted';
+
+/** What the model says of one call, and how that fits the recording. */
+export type CallResult = Readonly<{
+  line: CallLine;
+  /** The header's name of the command, or what the call was. */
+  command: string;
+  outcome: Outcome;
+  out: HexPattern | undefined;
+  ptrOut: HexPattern | undefined;
+  verdict: Verdict;
+  /** What differs, where something does. */
+  difference: Comparison | undefined;
+  /** The invariant that broke at this very call. */
+  broken: string | undefined;
+  context: number;
+}>;
+
+/** The prediction, with the bytes that it writes and what differs from the recording. */
+export type Predicted = Readonly<{
+  outcome: Outcome;
+  out: HexPattern | undefined;
+  ptrOut: HexPattern | undefined;
+  difference: Comparison | undefined;
+}>;
+
+function verdictOf(line: CallLine, { outcome, difference }: Predicted): Verdict {
+  if (outcome.missing !== undefined) return 'undetermined';
+  const recorded = line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret;
+  if (recorded === undefined) return 'predicted';
+  return difference === undefined ? 'conforming' : 'diverging';
+}
+
+/** `broken` is the invariant that the kernel broke at this very call. */
+export function callResult(
+  line: CallLine,
+  command: string,
+  context: number,
+  predicted: Predicted,
+  broken: string | undefined,
+): CallResult {
+  const { outcome, out, ptrOut, difference } = predicted;
+  const verdict = verdictOf(line, predicted);
+  return { line, command, outcome, out, ptrOut, difference, verdict, broken, context };
+}
+
+/** A call on a descriptor of which the recording does not tell the origin. */
+export function withoutLineage(line: CallLine, command: string): CallResult {
+  const missing = `where descriptor ${line.fd} of process ${line.pid} comes from`;
+  return unpredicted(line, command, 0, 'undetermined', missing);
+}
+
+/** A call in a context of which nothing is claimed any more. */
+export function uncheckedResult(line: CallLine, command: string, context: number): CallResult {
+  return unpredicted(line, command, context, 'unchecked', 'what the kernel does after an invariant broke');
+}
+
+function unpredicted(
+  line: CallLine,
+  command: string,
+  context: number,
+  verdict: Verdict,
+  missing: string,
+): CallResult {
+  return {
+    line,
+    command,
+    outcome: undetermined(missing),
+    out: undefined,
+    ptrOut: undefined,
+    difference: undefined,
+    verdict,
+    broken: undefined,
+    context,
+  };
+}
