@@ -1,6 +1,6 @@
 /** A small model whose numbers of states and transitions other search engines agree on: spaces, their slots, and devices. */
-import { declareState, type Model } from '../../explore/model.ts';
-import { interchangeable, reference, setOf } from '../../explore/model-fields.ts';
+import { declareState, type Model } from '../explore/model.ts';
+import { interchangeable, reference, setOf } from '../explore/model-fields.ts';
 
 export type SmallSizes = Readonly<{ spaces: number; slots: number; devices: number }>;
 
@@ -9,7 +9,7 @@ export const PEER_SIZES: SmallSizes = { spaces: 3, slots: 4, devices: 3 };
 
 export function smallModel({ spaces, slots, devices }: SmallSizes = PEER_SIZES): Model {
   const state = declareState(
-    'test/support/small-model.ts',
+    'bench/search-model.ts',
     { space: interchangeable(spaces), slot: interchangeable(slots), device: interchangeable(devices) },
     {
       alive: setOf('space'),

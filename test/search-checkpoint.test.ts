@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { smallModel } from '../bench/search-model.ts';
 import { CheckpointError } from '../explore/checkpoint-bytes.ts';
 import { openSearch, search } from '../explore/search.ts';
-import { smallModel } from './support/small-model.ts';
 
 const model = smallModel({ spaces: 2, slots: 3, devices: 2 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { smallModel } from '../bench/search-model.ts';
 import { search } from '../explore/search.ts';
-import { smallModel } from './support/small-model.ts';
 
 describe('search of the small model', () => {
   it('meets as many states and transitions as Spin and Rumur do', () => {

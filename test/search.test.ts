@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { smallModel } from '../bench/search-model.ts';
 import { type Command, declareState, type Model, type Property } from '../explore/model.ts';
 import { ModelError } from '../explore/model-error.ts';
 import {
@@ -14,7 +15,6 @@ import {
 import { faultOf } from '../explore/replay-steps.ts';
 import { openSearch, search } from '../explore/search.ts';
 import { refuseDeadCommands } from '../explore/search-result.ts';
-import { smallModel } from './support/small-model.ts';
 
 const state = declareState(
   'lamps.ts',
