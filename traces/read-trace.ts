@@ -2,9 +2,11 @@ import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseLine } from './format.ts';
 import type { CaptureReader } from './import/capture-stream.ts';
+import { readDat } from './import/dat-reader.ts';
 import { captureReaderFor } from './import/recognise.ts';
-import { fileName, type ReadOptions, unreadable } from './read-chunks.ts';
-import { type LinePlace, readLines } from './read-lines.ts';
+import { ContentSniffer } from './import/sniff.ts';
+import { fileName, type ReadOptions, readChunks, unreadable } from './read-chunks.ts';
+import { type LinePlace, lineSplitter } from './read-lines.ts';
 import type { RecordedLine } from './recording.ts';
 import { scanIoctl } from './scan-line.ts';
 import { TraceFormatError } from './trace-format-error.ts';
@@ -49,8 +51,13 @@ export async function readTrace(
     begun = true;
     return onLine(line, lineNumber);
   };
+  const splitter = lineSplitter(file, onText);
+  const content = new ContentSniffer(path, file, splitter);
   try {
-    await readLines(path, onText, options);
+    await readChunks(path, content, options);
+    const dat = content.finish();
+    if (dat !== undefined) return await readDat(file, dat, onLine);
+    splitter.end();
   } catch (error) {
     capture?.cutShort();
     throw error;

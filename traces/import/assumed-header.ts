@@ -1,5 +1,6 @@
 /** The first line of a recording for a capture that has none: told by its notes, or concluded from its first calls. */
 import { IOMMU_GET_HW_INFO, IOMMU_TEST_CMD } from '../../events/ioctl-number.ts';
+import { kernelProfiles } from '../../machines/kernel-profile.ts';
 import type { RecordedLine, TraceLine } from '../recording.ts';
 import { u32At } from './memory-order.ts';
 
@@ -67,13 +68,25 @@ export class HeaderStage {
 /** The newest release that the model knows. */
 const NEWEST = '7.3.4';
 
+/** The release itself, or the nearest older one that the model knows, or its oldest. */
+export function nearestRelease(kernel: string): string {
+  if (kernelProfiles.has(kernel)) return kernel;
+  const order = (release: string): number => {
+    const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
+    return major * 1000 + minor;
+  };
+  const known = [...kernelProfiles.keys()].sort((one, other) => order(other) - order(one));
+  return known.find((release) => order(release) <= order(kernel)) ?? known.at(-1) ?? NEWEST;
+}
+
 /** A header of which `assumed` says what was taken for granted. */
 export function assumedHeader(
   facts: { program: string; kernel: string | undefined; arch: string | undefined; iommu: string },
   unknown: readonly string[],
 ): TraceLine {
+  const kernel = facts.kernel === undefined ? NEWEST : nearestRelease(facts.kernel);
   const assumed = [
-    ...(facts.kernel === undefined ? ['kernel'] : []),
+    ...(facts.kernel === kernel ? [] : ['kernel']),
     ...(facts.arch === undefined ? ['arch'] : []),
     ...unknown,
     'credentials',
@@ -83,7 +96,7 @@ export function assumedHeader(
     ev: 'trace',
     format: 'iommufd-rec',
     version: 2,
-    kernel: facts.kernel ?? NEWEST,
+    kernel,
     arch: facts.arch ?? 'x86_64',
     pageSize: 4096,
     program: facts.program,

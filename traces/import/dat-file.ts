@@ -63,8 +63,10 @@ export function badDat(file: string, detail: string): TraceFormatError {
 export function openDat(file: string, source: ByteSource): DatFile {
   const cursor = new ByteCursor(source, DAT_MAGIC.length);
   const version = cursor.text(16);
-  if (version !== '6' && version !== '7') throw badDat(file, `expected version 6 or 7, found ${JSON.stringify(version)}`);
-  if (cursor.bytes(1)[0] !== 0) throw badDat(file, 'expected a little-endian machine, found a big-endian one');
+  if (version !== '6' && version !== '7')
+    throw badDat(file, `expected version 6 or 7, found ${JSON.stringify(version)}`);
+  if (cursor.bytes(1)[0] !== 0)
+    throw badDat(file, 'expected a little-endian machine, found a big-endian one');
   if (cursor.bytes(1)[0] !== 8) throw badDat(file, 'expected a 64-bit machine, found another');
   const dat: DatFile = {
     file,
@@ -88,7 +90,10 @@ export function openDat(file: string, source: ByteSource): DatFile {
   for (const { cpus } of dat.buffers) {
     for (const { offset, size, cpu } of cpus)
       if (offset + size > source.size)
-        throw badDat(file, `expected ${size} bytes of CPU ${cpu} at byte ${offset}, found the end of the file at ${source.size}`);
+        throw badDat(
+          file,
+          `expected ${size} bytes of CPU ${cpu} at byte ${offset}, found the end of the file at ${source.size}`,
+        );
   }
   return dat;
 }
@@ -123,7 +128,8 @@ function readOptions6(dat: DatFile, cursor: ByteCursor): void {
       // A further ring: where its own part stands.
       const at = new ByteCursor(dat.source, Number(data.readBigUInt64LE(0)));
       const part = at.bytes(10).toString('latin1');
-      if (!part.startsWith('flyrecord')) throw badDat(dat.file, 'expected the data of a buffer, found something else');
+      if (!part.startsWith('flyrecord'))
+        throw badDat(dat.file, 'expected the data of a buffer, found something else');
       const cpus = dat.buffers[0]?.cpus.length ?? 0;
       dat.buffers.push({ cpus: regions(dat, at, cpus), pageSize: dat.pageSize, compressed: false });
     } else readOption(dat, id, data);
@@ -241,7 +247,11 @@ export function unpack(dat: DatFile, packed: Buffer, size: number): Buffer {
   try {
     if (dat.compression === 'zstd') bytes = decompress(packed, new Uint8Array(size));
     else if (dat.compression === 'zlib') bytes = inflateSync(packed, { maxOutputLength: Math.max(size, 1) });
-    else throw badDat(dat.file, `expected zlib or zstd, found compression by ${JSON.stringify(dat.compression)}`);
+    else
+      throw badDat(
+        dat.file,
+        `expected zlib or zstd, found compression by ${JSON.stringify(dat.compression)}`,
+      );
   } catch (cause) {
     if (cause instanceof TraceFormatError) throw cause;
     throw badDat(dat.file, `expected compressed data, found damage (${String(cause)})`);

@@ -25,7 +25,12 @@ export function parseEventFormat(system: string, text: string): DatEvent | undef
     const [, declared = '', offset, size, signed] = found;
     const named = /^(.*?)\s*\*?(\w+)(?:\[[^\]]*\])?$/.exec(declared);
     if (named === null) continue;
-    const field = { offset: Number(offset), size: Number(size), signed: signed === '1', type: named[1] ?? '' };
+    const field = {
+      offset: Number(offset),
+      size: Number(size),
+      signed: signed === '1',
+      type: named[1] ?? '',
+    };
     fields.set(named[2] ?? '', field);
     least = Math.max(least, field.offset + field.size);
   }

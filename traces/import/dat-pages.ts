@@ -9,13 +9,14 @@ const DELTA_BITS = 27;
 const MISSED = 0x8000_0000;
 const MISSED_STORED = 0x4000_0000;
 const COMMIT_MASK = 0x000f_ffff;
+const DELTA_UNIT = 2 ** DELTA_BITS;
 /** Absolute time stamps hold 59 bits; the rest is the page's. */
-const STAMP_MASK = (1n << 59n) - 1n;
+const STAMP_UNIT = 2 ** 59;
 
 export class CpuEvents {
   readonly cpu: number;
   /** Time stamp of the event at hand, in the clock of the file. */
-  time = 0n;
+  time = 0;
   /** The page that holds the event at hand, and where in it. */
   page: Buffer = Buffer.alloc(0);
   at = 0;
@@ -50,7 +51,7 @@ export class CpuEvents {
   private turn(page: Buffer): void {
     const { commitOffset, dataOffset } = this.dat;
     this.page = page;
-    this.time = page.readBigUInt64LE(0);
+    this.time = Number(page.readBigUInt64LE(0));
     const commit = page.readUInt32LE(commitOffset);
     const size = commit & COMMIT_MASK;
     this.next = dataOffset;
@@ -73,22 +74,22 @@ export class CpuEvents {
     const extra = from + 8 <= this.end ? page.readUInt32LE(from + 4) : 0;
     switch (type) {
       case TYPE_PADDING:
-        this.time += BigInt(delta);
+        this.time += delta;
         this.next = delta === 0 ? this.end : from + 4 + Math.max(4, extra);
         return false;
       case TYPE_EXTEND:
-        this.time += (BigInt(extra) << BigInt(DELTA_BITS)) + BigInt(delta);
+        this.time += extra * DELTA_UNIT + delta;
         this.next = from + 8;
         return false;
       case TYPE_STAMP:
-        this.time = (this.time & ~STAMP_MASK) | (((BigInt(extra) << BigInt(DELTA_BITS)) + BigInt(delta)) & STAMP_MASK);
+        this.time = Math.floor(this.time / STAMP_UNIT) * STAMP_UNIT + extra * DELTA_UNIT + delta;
         this.next = from + 8;
         return false;
       default: {
         const start = type === 0 ? from + 8 : from + 4;
         const length = type === 0 ? extra - 4 : type * 4;
         if (length <= 0 || start + length > this.end) return this.spoil();
-        this.time += BigInt(delta);
+        this.time += delta;
         this.at = start;
         this.length = length;
         this.next = start + ((length + 3) & ~3);
@@ -105,7 +106,11 @@ export class CpuEvents {
   }
 }
 
-function* plainPages(dat: DatFile, { pageSize }: DatBuffer, region: CpuRegion): Generator<Buffer, void, undefined> {
+function* plainPages(
+  dat: DatFile,
+  { pageSize }: DatBuffer,
+  region: CpuRegion,
+): Generator<Buffer, void, undefined> {
   const least = dat.dataOffset;
   const size = pageSize > least ? pageSize : dat.pageSize;
   if (size <= least) throw badDat(dat.file, `expected a page size, found ${size}`);
@@ -114,7 +119,11 @@ function* plainPages(dat: DatFile, { pageSize }: DatBuffer, region: CpuRegion): 
 }
 
 /** Version 7: chunks of whole pages, each compressed by itself. */
-function* unpackedPages(dat: DatFile, { pageSize }: DatBuffer, region: CpuRegion): Generator<Buffer, void, undefined> {
+function* unpackedPages(
+  dat: DatFile,
+  { pageSize }: DatBuffer,
+  region: CpuRegion,
+): Generator<Buffer, void, undefined> {
   if (region.size < 4) return;
   const size = pageSize > dat.dataOffset ? pageSize : dat.pageSize;
   if (size <= dat.dataOffset) throw badDat(dat.file, `expected a page size, found ${size}`);
