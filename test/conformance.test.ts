@@ -1,10 +1,5 @@
-import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { decidePoll } from '../machines/fault.ts';
-import type { Site } from '../machines/site.ts';
-import { findTraces, readTrace } from '../traces/read-trace.ts';
-import { openSession, type Session } from '../traces/replay-trace.ts';
-import { CORPUS, type CorpusRun, corpusRun } from './support/corpus-run.ts';
+import { type CorpusRun, corpusRun } from './support/corpus-run.ts';
 
 const HEAP = 'growth of the heap since the last snapshot of the mappings';
 const CONTIGUITY = 'the physical contiguity of the pinned pages';
@@ -69,40 +64,4 @@ describe('the corpus', () => {
         `${reason}: few enough`,
       );
   });
-});
-
-/** Polls are told by the recording and by the model alike; no verdict is given of them. */
-async function polls(path: string): Promise<[same: number, other: number]> {
-  let session: Session | undefined;
-  const counts: [number, number] = [0, 0];
-  await readTrace(path, (line, lineNumber) => {
-    if (line.ev === 'trace') {
-      session = openSession(line, { file: path, line: lineNumber }, {});
-      return;
-    }
-    if (line.ev !== 'poll') {
-      session?.engine.feed(line);
-      return;
-    }
-    const world = session?.engine.world;
-    const file = world?.files.get(world.processes.get(line.pid)?.fds.get(line.fd) ?? 0);
-    const context = world?.contexts.get(file?.contextId ?? 0);
-    if (file === undefined || context === undefined) throw new Error(`seq ${line.seq}: poll of nothing`);
-    const { ret } = decidePoll({ context } as Site, file.kind, file.objectId, line.events);
-    counts[ret === line.revents ? 0 : 1]++;
-  });
-  return counts;
-}
-
-describe('poll', () => {
-  it.each([['kernel-7.3.4/deep/deep-005001.jsonl.gz'], ['kernel-6.12.117/fuzz/fuzz-000001.jsonl.gz']])(
-    'is ready in %s when the model says so',
-    async (name) => {
-      for (const path of findTraces(join(CORPUS, name))) {
-        const [same, other] = await polls(path);
-        expect(other).toBe(0);
-        expect(same).toBeGreaterThan(100);
-      }
-    },
-  );
 });

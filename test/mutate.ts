@@ -1,0 +1,191 @@
+/**
+ * Breaks the model on purpose, one small change at a time, and counts how many of the changes the examples, a few recordings
+ * and random programs notice. Writes docs/MUTATION.md. Not part of `npm test`:
+ *
+ *   npx rolldown test/mutate.ts -p node -f esm -e rolldown/utils -o node_modules/.cache/ioasis/mutate.js
+ *   node node_modules/.cache/ioasis/mutate.js [--every N] [--only machines/area]
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { transformSync } from 'rolldown/utils';
+import { RULES, type RuleId } from '../events/rules.ts';
+import { mutationDocument, type Trial } from './support/mutation-document.ts';
+import { Instrumenter, type Mutant } from './support/mutation-points.ts';
+
+const ROOT = process.cwd();
+const TREE = join(ROOT, 'node_modules/.cache/ioasis/mutants');
+const ROOMS = ['events', 'machines', 'reducers', 'explore', 'traces', 'test/support'];
+const PARALLEL = 2;
+const PATIENCE_MS = 60_000;
+
+/** The examples; what reads documents or whole folders of recordings is left out. */
+const EXAMPLES = [
+  'access',
+  'area',
+  'area-copy',
+  'area-unmap',
+  'attachment',
+  'destroy',
+  'dirty',
+  'dispatch',
+  'fault',
+  'hw-info',
+  'hw-queue',
+  'hwpt',
+  'hwpt-invalidate',
+  'ioas',
+  'map-file',
+  'memory',
+  'mock-device',
+  'option',
+  'pasid-binding',
+  'veventq',
+  'vfio-compat',
+  'vfio-device',
+  'viommu',
+];
+const RECORDINGS = [
+  'kernel-7.3.4/fuzz/fuzz-000001',
+  'kernel-7.3.4/deep/deep-005001',
+  'kernel-6.12.117/fuzz/fuzz-000001',
+  'kernel-7.3.4/vfio-vtd/vtd-000001',
+  'kernel-7.3.4/vfio-smmuv3/smmuv3-000001',
+];
+
+/** The area tree and the search for IOVAs have properties of their own. */
+const EXEMPT = /machines\/(area-tree|area-node|hole-summary|intervals|iova-allocation|lifecycles?|dma|hardware|hardware-stage|stage1|translate)\.ts$/;
+
+function filesOf(room: string): string[] {
+  return readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.includes('corpus'))
+    .map((name) => `${room}/${name}`);
+}
+
+function compiled(file: string, source: string): string {
+  const { code, errors } = transformSync(file, source, { lang: 'ts' });
+  if (errors.length > 0) throw new Error(`${file}: ${JSON.stringify(errors[0])}`);
+  const shim = join(TREE, 'test/support/mutation-vitest.js');
+  return code
+    .replace(/(from\s*|import\(?\s*)(["'])([^"']+)\.ts\2/g, '$1$2$3.js$2')
+    .replace(/(["'])vitest\1/g, JSON.stringify(shim));
+}
+
+function write(file: string, source: string): void {
+  const target = join(TREE, file.replace(/\.ts$/, '.js'));
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, compiled(file, source));
+}
+
+/** Writes the tree with all mutants in it. */
+function build(): Mutant[] {
+  rmSync(TREE, { recursive: true, force: true });
+  mkdirSync(TREE, { recursive: true });
+  writeFileSync(join(TREE, 'package.json'), '{"type":"module"}');
+  const mutants: Mutant[] = [];
+  for (const file of [...ROOMS.flatMap(filesOf), ...EXAMPLES.map((name) => `test/${name}.test.ts`)]) {
+    const source = readFileSync(join(ROOT, file), 'utf8');
+    if (!file.startsWith('machines/') || EXEMPT.test(file)) {
+      write(file, source);
+      continue;
+    }
+    const instrumented = new Instrumenter(file, source, mutants.length + 1);
+    mutants.push(...instrumented.mutants);
+    write(file, instrumented.code);
+  }
+  const imports = EXAMPLES.map((name) => `import './test/${name}.test.js';`).join('\n');
+  const paths = JSON.stringify(RECORDINGS.map((name) => join(ROOT, `traces/corpus/${name}.jsonl.gz`)));
+  writeFileSync(
+    join(TREE, 'trial.js'),
+    `import { answer } from './test/support/mutation-trial.js';\n${imports}\nawait answer(${paths});\n`,
+  );
+  return mutants;
+}
+
+/** One mutant for each rule: another errno. */
+function errnoMutants(firstId: number): (Mutant & { rule: RuleId; errno: string })[] {
+  return (Object.keys(RULES) as RuleId[]).map((rule, index) => {
+    const errno = RULES[rule].errno === 'EINVAL' ? 'EBUSY' : 'EINVAL';
+    const file = `events/rules (${rule.slice(0, rule.indexOf('/'))})`;
+    return {
+      id: firstId + index,
+      file,
+      line: 0,
+      kind: 'change an errno',
+      text: `${rule}: ${errno}`,
+      rule,
+      errno,
+    };
+  });
+}
+
+type Reply = Readonly<{ id?: number; by?: string; ready?: number; clean?: string }>;
+
+/** A child that is ready, or the reason why the unchanged model does not pass. */
+function start(): Promise<ChildProcess> {
+  return new Promise((resolve, reject) => {
+    const child = fork(join(TREE, 'trial.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    child.once('message', (message) => {
+      const { clean } = message as Reply;
+      if (clean === undefined) resolve(child);
+      else reject(new Error(`the model itself fails: ${clean}`));
+    });
+    child.once('exit', (status) => reject(new Error(`child ended with ${status}`)));
+  });
+}
+
+/** Asks the child about one mutant; a child that does not answer in time has noticed by hanging. */
+function ask(child: ChildProcess, mutant: Mutant): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const settle = (by: string | undefined) => {
+      clearTimeout(timer);
+      child.removeAllListeners();
+      resolve(by);
+    };
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      settle('time');
+    }, PATIENCE_MS);
+    child.once('message', (message) => settle((message as Reply).by));
+    child.once('exit', () => settle('crash'));
+    child.send(mutant);
+  });
+}
+
+async function work(queue: Mutant[], trials: Trial[]): Promise<void> {
+  let child = await start();
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    const by = await ask(child, mutant);
+    trials.push({ mutant, by });
+    if (by === undefined)
+      process.stdout.write(`survivor ${mutant.file}:${mutant.line} ${mutant.kind}: ${mutant.text}\n`);
+    if (trials.length % 100 === 0) process.stdout.write(`${trials.length} tried, ${queue.length} to go\n`);
+    if (child.exitCode !== null || child.killed) child = await start();
+  }
+  child.removeAllListeners();
+  child.kill();
+}
+
+const { values } = parseArgs({
+  options: {
+    every: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    dry: { type: 'boolean' },
+  },
+});
+const every = Number(values.every);
+const built = build();
+const all: Mutant[] = [...built, ...errnoMutants(built.length + 1)];
+const chosen = all.filter(({ file }, index) => index % every === 0 && file.startsWith(values.only));
+process.stdout.write(`${all.length} mutants, ${chosen.length} chosen\n`);
+if (!values.dry) {
+  const trials: Trial[] = [];
+  const queue = [...chosen];
+  const began = performance.now();
+  await Promise.all(Array.from({ length: PARALLEL }, () => work(queue, trials)));
+  const seconds = Math.round((performance.now() - began) / 1000);
+  const document = mutationDocument(trials, { every, total: all.length, seconds });
+  process.stdout.write(document);
+  if (values.only === '') writeFileSync(join(ROOT, 'docs/MUTATION.md'), document);
+}
