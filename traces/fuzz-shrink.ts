@@ -1,18 +1,18 @@
 /** The smallest program that fails in the same way, under canonical names: equal bugs give equal programs. */
 import { shrink } from '../explore/shrink.ts';
 import type { Models } from './fuzz.ts';
+import { simpler } from './fuzz-simpler.ts';
 import { type Fault, FuzzSystem, INTERNAL_ERROR } from './fuzz-system.ts';
-import type { IoctlStep, Program, Step, Target } from './program.ts';
+import type { Program, Step, Target } from './program.ts';
 import { renamedAddresses } from './program-addresses.ts';
 import { canonical } from './program-canonical.ts';
-import { FUZZ_MEMORY, READ_ONLY_START, STRUCT_START } from './program-memory.ts';
-import { callNameOf, fieldsOf, type SyzField } from './syz-fields.ts';
+import { FUZZ_MEMORY } from './program-memory.ts';
 
 export type ShrunkFailure = Readonly<{ program: Program; fault: Fault }>;
 
 /** Trials for one failure. */
 const BUDGET = 4000;
-const TEST_STRUCT = 'iommu_test_cmd';
+const ROUNDS = 2;
 
 /** Runs programs one after another on the same machine. */
 export class Trier {
@@ -50,76 +50,19 @@ export function shrinkFailure(
   trier: Trier = new Trier(target),
 ): ShrunkFailure {
   const kind = kindOf(fault);
+  // What is printed is the canonical form, so that is what has to fail.
+  const canonically = (candidate: readonly Step[]): Program =>
+    canonical({ target, memory: FUZZ_MEMORY, steps: candidate });
   const fails = (candidate: readonly Step[]): boolean => {
-    const found = trier.faultOf(candidate);
+    const found = trier.faultOf(canonically(candidate).steps);
     return found !== undefined && kindOf(found) === kind;
   };
-  const small = fails(steps) ? shrink(steps, { fails, simpler, budget: BUDGET }) : steps;
-  let program = canonical({ target, memory: FUZZ_MEMORY, steps: small });
-  const renamed = renamedAddresses(program);
-  if (fails(renamed.steps)) program = renamed;
+  let program = canonically(steps);
+  // Under their new names addresses are as plain as can be, and more of a call may turn out to be idle.
+  for (let round = 0; round < ROUNDS && fails(program.steps); round++) {
+    const plain = canonically(shrink(program.steps, { fails, simpler, budget: BUDGET }));
+    const renamed = renamedAddresses(plain);
+    program = fails(renamed.steps) ? renamed : plain;
+  }
   return { program, fault: trier.faultOf(program.steps) ?? fault };
-}
-
-/** What an ioctl could be instead: in good memory, of the right size, with a field less. */
-function* simpler(step: Step): Generator<Step> {
-  if (step.call === 'memfd' && step.size !== 0x1_0000n) yield { ...step, size: 0x1_0000n };
-  if (step.call !== 'ioctl') return;
-  const entry = callNameOf(step)?.entry;
-  if (entry === undefined) return;
-  const { layout } = entry;
-  if (step.bytes.length === layout.size && step.arg >= BigInt(READ_ONLY_START))
-    yield { ...step, arg: BigInt(STRUCT_START) };
-  if (step.bytes.length > layout.size) yield withBytes(step, step.bytes.slice(0, layout.size));
-  if (step.bytes.length !== layout.size) return;
-  if (step.second?.bytes.some((byte) => byte !== 0))
-    yield { ...step, second: { ...step.second, bytes: new Uint8Array(step.second.bytes.length) } };
-  for (const field of fieldsOf(layout)) {
-    if (field.at === 0) yield* resized(step, layout.size);
-    else if (!(layout.name === TEST_STRUCT && field.name === 'op')) yield* plainer(step, field);
-  }
-}
-
-function withBytes(step: IoctlStep, bytes: Uint8Array): IoctlStep {
-  return { ...step, bytes };
-}
-
-function* resized(step: IoctlStep, size: number): Generator<Step> {
-  const bytes = Uint8Array.from(step.bytes);
-  const view = new DataView(bytes.buffer);
-  if (view.getUint32(0, true) === size) return;
-  view.setUint32(0, size, true);
-  yield withBytes(step, bytes);
-}
-
-const PLAIN: readonly bigint[] = [0n, 0x1000n, 0x100_0000n, 0x2020_0000n];
-
-/** The field without its value; of 64 bits, with a value that everybody knows; of flags, with one bit less. */
-function* plainer(step: IoctlStep, field: SyzField): Generator<Step> {
-  const { at, width } = field;
-  const used = step.uses.some((use) => use.at === at);
-  const view = new DataView(step.bytes.buffer, step.bytes.byteOffset, step.bytes.length);
-  if (width === 8) {
-    const now = view.getBigUint64(at, true);
-    for (const value of PLAIN) {
-      if (value === now) break;
-      const bytes = Uint8Array.from(step.bytes);
-      new DataView(bytes.buffer).setBigUint64(at, value, true);
-      yield withBytes(step, bytes);
-    }
-    return;
-  }
-  const bytes = Uint8Array.from(step.bytes);
-  bytes.fill(0, at, at + width);
-  if (used) yield { ...step, bytes, uses: step.uses.filter((use) => use.at !== at) };
-  if (used || width !== 4) return;
-  const now = view.getUint32(at, true);
-  if (now === 0) return;
-  yield withBytes(step, bytes);
-  for (let bit = 31; bit >= 0 && (now & (now - 1)) !== 0; bit--) {
-    if (!((now >>> bit) & 1)) continue;
-    const fewer = Uint8Array.from(step.bytes);
-    new DataView(fewer.buffer).setUint32(at, now & ~(1 << bit), true);
-    yield withBytes(step, fewer);
-  }
 }

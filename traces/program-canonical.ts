@@ -1,7 +1,15 @@
 /** Programs in a form in which equal ones are equal: resources numbered as they are made, buffers at fixed places. */
 import { Renaming } from '../explore/renaming.ts';
 import { type IoctlStep, madeBy, type Operand, type Program, type Step, type Use } from './program.ts';
-import { inArena, SECOND_START, SECOND_STRIDE, STRUCT_START, STRUCT_STRIDE } from './program-memory.ts';
+import {
+  inArena,
+  READ_ONLY_LENGTH,
+  READ_ONLY_START,
+  SECOND_START,
+  SECOND_STRIDE,
+  STRUCT_START,
+  STRUCT_STRIDE,
+} from './program-memory.ts';
 import { callNameOf, fieldsOf } from './syz-fields.ts';
 
 const NO_DESCRIPTOR: Operand = { fd: -1 };
@@ -75,7 +83,10 @@ function moved(step: Step, index: number): Step {
   if (step.call !== 'ioctl') return step;
   const { arg, second } = step;
   const usual = arg >= BigInt(STRUCT_START) && arg < STRUCTS_END && inArena(arg);
-  const place = usual ? BigInt(STRUCT_START + (index % 0x1000) * STRUCT_STRIDE) : arg;
+  const locked = arg >= BigInt(READ_ONLY_START) && arg < BigInt(READ_ONLY_START + READ_ONLY_LENGTH);
+  const from = usual ? STRUCT_START : READ_ONLY_START;
+  const slot = index % (usual ? 0x1000 : 0x100);
+  const place = usual || locked ? BigInt(from + slot * STRUCT_STRIDE) : arg;
   if (second === undefined || !pointsTo(step, second.address))
     return { ...step, arg: place, second: undefined };
   const { address } = second;
