@@ -59,7 +59,8 @@ function* simplerStruct(step: IoctlStep): Generator<Step> {
   const entry = callNameOf(step)?.entry;
   if (entry === undefined) return;
   const { layout, type } = entry;
-  if (step.bytes.length > layout.size) yield { ...step, bytes: step.bytes.slice(0, layout.size) };
+  if (step.bytes.length > layout.size)
+    yield* resized({ ...step, bytes: step.bytes.slice(0, layout.size) }, layout.size);
   if (step.bytes.length !== layout.size) return;
   if (step.arg >= BigInt(READ_ONLY_START)) yield { ...step, arg: BigInt(STRUCT_START) };
   const fields = fieldsOf(layout).filter(

@@ -1,0 +1,117 @@
+/**
+ * Seeds defects into the model, one after another, and lets the fuzzer look for each. Prints a table, as it stands in
+ * docs/DEFECTS.md. Arguments: names of defects, all without; `--write` puts the table there.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CHUNK_RUNS, fuzzChunk, type Models } from '../traces/fuzz.ts';
+import { type ShrunkFailure, shrinkFailure, Trier } from '../traces/fuzz-shrink.ts';
+import { ProgramMachine } from '../traces/program-machine.ts';
+import { FUZZ_MEMORY } from '../traces/program-memory.ts';
+import { targetOf } from '../traces/program-target.ts';
+import { stepText } from '../traces/syz-write.ts';
+import { buildDefect, type Defect, importFrom, readDefects } from './fuzz-defect-patch.ts';
+
+/** Programs within which a defect has to be found, and calls that its minimal program may have. */
+export const RUNS_MAX = 20_000;
+export const LENGTH_MAX = 8;
+const COMMANDS = 30;
+const WRONG = 0.25;
+const SEED = 1;
+
+export type Finding = Readonly<{
+  defect: Defect;
+  /** Programs until it was found; undefined where it was not. */
+  runs: number | undefined;
+  shrunk: ShrunkFailure | undefined;
+}>;
+
+type MachineModule = Readonly<{ ProgramMachine: typeof ProgramMachine }>;
+
+/** Looks for one defect. */
+export async function findDefect(root: string, defect: Defect): Promise<Finding> {
+  const { folder, remove } = buildDefect(root, defect);
+  try {
+    const { ProgramMachine: Patched } = await importFrom<MachineModule>(folder, 'traces/program-machine.js');
+    return look(defect, Patched);
+  } finally {
+    remove();
+  }
+}
+
+function look(defect: Defect, Patched: typeof ProgramMachine): Finding {
+  const target = targetOf('7.3.4', defect.iommu);
+  const reference = () => {
+    const sound = new ProgramMachine(target);
+    return { start: () => sound.start(FUZZ_MEMORY), perform: sound.perform.bind(sound) };
+  };
+  const models: Models = {
+    machine: () => new Patched(target),
+    ...(defect.seenBy === 'differential' ? { reference } : {}),
+  };
+  const options = { target, seed: SEED, commands: COMMANDS, wrong: WRONG };
+  for (let first = 0; first < RUNS_MAX; first += CHUNK_RUNS) {
+    const { failures } = fuzzChunk(options, first, CHUNK_RUNS, models, (found) => found.length > 0);
+    const [failure] = failures;
+    if (failure === undefined) continue;
+    const shrunk = shrinkFailure(target, failure.steps, failure, new Trier(target, models));
+    return { defect, runs: failure.run + 1, shrunk };
+  }
+  return { defect, runs: undefined, shrunk: undefined };
+}
+
+/** Rows of the table of docs/DEFECTS.md. */
+export function tableOf(findings: readonly Finding[]): string {
+  const rows = findings.map(({ defect, runs, shrunk }) => {
+    const found = runs === undefined ? 'not found' : `program ${runs}`;
+    const seen =
+      shrunk === undefined ? '' : defect.seenBy === 'differential' ? 'differential' : shrunk.fault.invariant;
+    return `| ${defect.name} | ${defect.what} | ${seen} | ${found} | ${shrunk?.program.steps.length ?? ''} |`;
+  });
+  return [
+    '| defect | what the model does wrong | seen by | found in | calls |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
+/** The middle of the lengths of the minimal programs. */
+export function medianLength(findings: readonly Finding[]): number {
+  const lengths = findings.flatMap(({ shrunk }) =>
+    shrunk === undefined ? [] : [shrunk.program.steps.length],
+  );
+  return lengths.sort((one, other) => one - other)[Math.floor(lengths.length / 2)] ?? 0;
+}
+
+const MARK = '<!-- table of seeded defects, written by bench/fuzz-defects.ts -->';
+
+async function main(): Promise<void> {
+  const root = process.cwd();
+  const names = process.argv.slice(2).filter((one) => !one.startsWith('--'));
+  const defects = readDefects(join(root, 'test', 'defects')).filter(
+    ({ name }) => names.length === 0 || names.some((one) => name.includes(one)),
+  );
+  const findings: Finding[] = [];
+  for (const defect of defects) {
+    const finding = await findDefect(root, defect);
+    findings.push(finding);
+    const length = finding.shrunk?.program.steps.length;
+    process.stderr.write(
+      `${defect.name}: ${finding.runs ?? 'not found'}, ${length ?? '-'} calls, ${finding.shrunk?.fault.detail ?? ''}\n`,
+    );
+    if (names.length > 0) process.stderr.write(`${finding.shrunk?.program.steps.map(stepText).join('\n')}\n`);
+  }
+  const found = findings.filter(({ runs }) => runs !== undefined);
+  const summary = `${found.length} of ${findings.length} found within ${RUNS_MAX} programs; median length ${medianLength(findings)} calls.`;
+  process.stdout.write(`${tableOf(findings)}\n\n${summary}\n`);
+  if (process.argv.includes('--write')) {
+    const path = join(root, 'docs', 'DEFECTS.md');
+    const [head = ''] = readFileSync(path, 'utf8').split(MARK);
+    writeFileSync(path, `${head}${MARK}\n\n${tableOf(findings)}\n\n${summary}\n`);
+  }
+  const long = found.filter(({ shrunk }) => (shrunk?.program.steps.length ?? 0) > LENGTH_MAX);
+  if (found.length < findings.length || long.length > 0) process.exitCode = 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
