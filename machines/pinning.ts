@@ -63,12 +63,20 @@ export function pinRange(
         ? pinUser(site, source, from, to, pieces)
         : pinFile(site, source, from, to, pieces);
     if (failure !== undefined && !site.trusting) return failure;
+    if (failure !== undefined) trust(source, from, to, pieces);
     count += to - from + 1;
   }
   const refused = charged ? charge(site, tally, source, count) : undefined;
   if (refused !== undefined) return refused;
   tally.captures.push({ pagesId: source.id, pieces });
   return undefined;
+}
+
+/** The kernel pinned pages of which the recording does not tell what they are: each is like no other. */
+function trust(source: PinSource, from: number, to: number, pieces: Piece[]): void {
+  for (const [first, last] of uncovered(pieces, from, to))
+    pieces.push({ first, last, key: `trusted:${source.id}`, base: first, compound: false });
+  pieces.sort((one, other) => one.first - other.first);
 }
 
 function charge(site: Site, tally: Tally, source: PinSource, count: number): Failure | undefined {
