@@ -20,6 +20,11 @@ export type LineFeed = Readonly<{
 const NO_CONTEXT = 0;
 const SIZE_BYTES = 4;
 
+/** Commands that the IOMMU driver has a say in, and those that reserved ranges can refuse. */
+const DRIVEN =
+  /^(Device(Bind|Attach|GetInfo)|Hwpt|GetHwInfo|IoasIovaRanges|IoasAllowIovas|Viommu|Vdevice|HwQueue|VfioIommuGetInfo)/;
+const MAPPING = /^(IoasMap|IoasMapFile|IoasCopy|VfioIommuMapDma)$/;
+
 /** Commands of a VFIO device that change something here; the rest is between the device and its driver. */
 const DEVICE_CHANGING = /^Device(Bind|Attach|Detach)/;
 
@@ -114,13 +119,13 @@ export class CaptureDoubts implements LineFeed {
   }
 
   /** What the capture did not catch of this very call and the verdict would need. */
-  private uncaught({ outcome, difference }: CallResult, { lacks, ret }: IoctlLine): string | undefined {
+  private uncaught({ outcome, difference, out }: CallResult, { lacks, ret }: IoctlLine): string | undefined {
     if (lacks?.ret) return 'the result of the call: its return was lost';
     if (lacks?.errno && ret === -1) return 'the errno of the call';
     if (lacks?.second && (this.engine.secondAsked || (outcome.buffer?.length ?? 0) > 0))
       return 'the second buffer, which was not captured';
-    const fits = difference === undefined || difference.field === 'out';
-    return lacks?.out && fits ? 'the struct after the call' : undefined;
+    const writes = difference === undefined ? out !== undefined : difference.field === 'out';
+    return lacks?.out && writes ? 'the struct after the call' : undefined;
   }
 
   /** The fact behind a difference, where it was taken for granted. */
@@ -132,8 +137,17 @@ export class CaptureDoubts implements LineFeed {
       const behind = BEHIND.get(errno);
       if (behind !== undefined && assumed.includes(behind[0])) return `${behind[1]} ${line.pid}`;
     }
-    return assumed.includes('machine') ? 'the IOMMU and the devices of the machine' : undefined;
+    return assumed.includes('machine') && dependsOnMachine(line, [line.errno, predicted])
+      ? 'the IOMMU and the devices of the machine'
+      : undefined;
   }
+}
+
+/** Whether the IOMMU, its driver or the reserved ranges of devices can be behind the result of this call. */
+function dependsOnMachine(line: RecordedLine, errnos: readonly (number | undefined)[]): boolean {
+  const type = line.ev === 'ioctl' ? (entryOfLine(line)?.type ?? '') : '';
+  if (MAPPING.test(type)) return errnos.includes(ERRNO.EINVAL) || errnos.includes(ERRNO.EADDRINUSE);
+  return DRIVEN.test(type);
 }
 
 /** The bytes of the struct that the kernel read and the capture does not hold. */

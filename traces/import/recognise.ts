@@ -1,5 +1,6 @@
 /** Which format a text is, by its first line that is not empty. */
 import { type CaptureReader, type CaptureReceiver, kernelTextReader } from './capture-stream.ts';
+import { isQemuText, qemuReader } from './qemu-reader.ts';
 import { parseTextEvent, type TextEvent } from './text-event.ts';
 
 /** The reader for a text that begins with `line`; undefined for the recorder's own format and for what nobody knows. */
@@ -8,7 +9,8 @@ export function captureReaderFor(
   file: string,
   receiver: CaptureReceiver,
 ): CaptureReader | undefined {
-  return isKernelText(line) ? kernelTextReader(file, receiver) : undefined;
+  if (isKernelText(line)) return kernelTextReader(file, receiver);
+  return isQemuText(line) ? qemuReader(file, receiver) : undefined;
 }
 
 const scratch: TextEvent = { comm: '', tid: 0, tgid: undefined, cpu: 0, ns: 0, rest: '' };
