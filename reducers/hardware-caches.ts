@@ -92,7 +92,7 @@ export function staleAfter(transition: Transition): Stale[] {
       for (const user of transition.users) {
         const range = user.nested ? undefined : transition.range;
         stale.push(atIotlb(transition.instance, user.domainId, range));
-        stale.push(atAtc({ ...user, instance: transition.instance }, range));
+        stale.push(atAtc({ instance: transition.instance, rid: user.rid, pasid: user.pasid }, range));
       }
       return stale;
     }
@@ -103,11 +103,10 @@ export function staleAfter(transition: Transition): Stale[] {
   }
 }
 
-/** The driver issues what is pending, in order; each takes out of the caches what it covers. */
+/** The driver issues what is pending; each takes out of the caches what it covers. What no invalidation covers stays stale. */
 function issue(hardware: Hardware): void {
-  for (const invalidation of hardware.pending)
-    if (hardware.stale.length > 0)
-      hardware.stale = hardware.stale.filter((stale) => !covers(invalidation, stale));
+  const { pending } = hardware;
+  hardware.stale = hardware.stale.filter((stale) => !pending.some((one) => covers(one, stale)));
   hardware.pending = [];
 }
 
