@@ -60,6 +60,11 @@ export class CaptureLines implements CaptureSink {
   }
 }
 
+/** The error for a text that has nothing of what it seemed to be. */
+export function noEvents(file: string, expected: string): TraceFormatError {
+  return new TraceFormatError('TRC020-no-events', { file, line: 0 }, `expected ${expected}, found none`);
+}
+
 /** The reader of kernel trace text. */
 export function kernelTextReader(file: string, receiver: CaptureReceiver): CaptureReader {
   const lines = new CaptureLines({ program: 'a kernel trace' }, receiver);
@@ -73,12 +78,7 @@ export function kernelTextReader(file: string, receiver: CaptureReceiver): Captu
     cutShort: () => lines.finish(),
     end: () => {
       lines.finish();
-      if (reader.events === 0)
-        throw new TraceFormatError(
-          'TRC020-no-events',
-          { file, line: 0 },
-          'expected events of a kernel trace, found none',
-        );
+      if (reader.events === 0) throw noEvents(file, 'events of a kernel trace');
     },
   };
 }

@@ -1,5 +1,11 @@
 /** Events of a kernel trace put together to the calls of a recording: entry and return of each thread, descriptors, losses. */
-import { IOMMU_FAULT_QUEUE_ALLOC, IOMMU_TEST_CMD, IOMMU_VEVENTQ_ALLOC } from '../../events/ioctl-number.ts';
+import {
+  IOMMU_DESTROY,
+  IOMMU_FAULT_QUEUE_ALLOC,
+  IOMMU_TEST_CMD,
+  IOMMU_VEVENTQ_ALLOC,
+  VFIO_DEVICE_GET_INFO,
+} from '../../events/ioctl-number.ts';
 import { issuedBy } from '../new-descriptor.ts';
 import type { FdKind, HexNumber, IoctlLine, MmapLine, OpenLine, RecordedLine } from '../recording.ts';
 import { ioctlBytes } from './ioctl-bytes.ts';
@@ -205,10 +211,9 @@ export class KernelCalls {
     const fetch = probes.entry ?? probes.exit;
     const fd = this.descriptor(task, call, fetch?.kind);
     const open = task.process.fds.get(fd);
-    const kind = fetch?.kind ?? open?.kind;
-    // An ioctl of another subsystem, or one on a descriptor that nobody knows.
-    if (kind === undefined) return undefined;
     const command = fetch?.command ?? Number.parseInt(call.args['cmd'] ?? '', 16);
+    const kind = fetch?.kind ?? open?.kind ?? kindOfCommand(command);
+    if (kind === undefined) return undefined;
     const arg = probes.entry?.pointer || call.args['arg'] || '0';
     const errno = returned === undefined ? -1 : errnoOf(returned);
     const bytes = ioctlBytes(probes, command, Number.parseInt(arg.slice(-3), 16), errno);
@@ -318,6 +323,13 @@ export class KernelCalls {
     if ('seq' in line) line.seq = this.seq++;
     this.sink(line);
   }
+}
+
+/** What a descriptor that nobody knows probably is; undefined for an ioctl of another subsystem. */
+function kindOfCommand(command: number): FdKind | undefined {
+  if (command >>> 8 !== IOCTL_TYPE) return undefined;
+  const deviceOnly = command >= VFIO_DEVICE_GET_INFO && command < IOMMU_DESTROY;
+  return deviceOnly ? 'vfio-dev' : 'iommufd';
 }
 
 function descriptorOf(call: SystemCall): number {

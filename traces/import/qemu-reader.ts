@@ -1,7 +1,6 @@
 /** QEMU's trace events as its log backend writes them, among whatever else a log holds. */
-import { TraceFormatError } from '../trace-format-error.ts';
 import { HeaderStage } from './assumed-header.ts';
-import type { CaptureReader, CaptureReceiver } from './capture-stream.ts';
+import { type CaptureReader, type CaptureReceiver, noEvents } from './capture-stream.ts';
 import { errnoOfMessage } from './error-message.ts';
 import { QemuCalls } from './qemu-calls.ts';
 import { isQemuEvent, QEMU_SILENT, qemuFields } from './qemu-formats.ts';
@@ -47,9 +46,7 @@ export function qemuReader(file: string, receiver: CaptureReceiver): CaptureRead
     cutShort: finish,
     end: () => {
       finish();
-      if (events > 0) return;
-      const detail = 'expected a recording or iommufd events of QEMU, found neither';
-      throw new TraceFormatError('TRC020-no-events', { file, line: 0 }, detail);
+      if (events === 0) throw noEvents(file, 'a recording or iommufd events of QEMU');
     },
   };
 }

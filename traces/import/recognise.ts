@@ -1,6 +1,7 @@
 /** Which format a text is, by its first line that is not empty. */
 import { type CaptureReader, type CaptureReceiver, kernelTextReader } from './capture-stream.ts';
 import { isQemuText, qemuReader } from './qemu-reader.ts';
+import { isStrace, straceReader } from './strace-reader.ts';
 import { parseTextEvent, type TextEvent } from './text-event.ts';
 
 /** The reader for a text that begins with `line`; undefined for the recorder's own format and for what nobody knows. */
@@ -10,6 +11,7 @@ export function captureReaderFor(
   receiver: CaptureReceiver,
 ): CaptureReader | undefined {
   if (isKernelText(line)) return kernelTextReader(file, receiver);
+  if (isStrace(line)) return straceReader(file, receiver);
   return isQemuText(line) ? qemuReader(file, receiver) : undefined;
 }
 
