@@ -8,6 +8,8 @@ import { addEdge, closeState, type Graph, graphBytes, openGraph, reserveGraph } 
 import { bytesFor, type Growing, growInts, growShorts } from './search-growing.ts';
 import { type Keyer, keyerOf } from './search-key.ts';
 import { enter, openTable, reserve, type StateTable, tableBytes } from './search-table.ts';
+import { symmetryOf } from './symmetry.ts';
+import { type Alikes, alikesOf, findTwins, firstAlike, openTwins, type Twins } from './symmetry-twins.ts';
 
 export type Run = {
   readonly model: Model;
@@ -22,6 +24,10 @@ export type Run = {
   readonly takenSteps: Growing<Uint16Array>;
   readonly watch: Watch;
   readonly graph: Graph | undefined;
+  /** For leaving out steps that do to a twin what another did. */
+  readonly alike: Readonly<{ twins: Twins; alikes: Alikes }> | undefined;
+  /** Where each step leads from the state that is being expanded, or REFUSED. */
+  readonly outcomes: Int32Array;
   /** Packed states of this level and the following one, where the table holds only hashes. */
   current: Growing;
   following: Growing;
@@ -43,6 +49,8 @@ export type Run = {
   asking: 'initial state' | 'guard' | 'effect' | 'property';
   askedStep: number;
 };
+
+const REFUSED = -1;
 
 /** Steps that fit into 16 bits. */
 const MOST_STEPS = 65_536;
@@ -73,6 +81,8 @@ export function openRun(model: Model, properties: readonly Property[], wishes: W
     table: openTable(keyer.keyWords),
     parents: emptyInts(),
     takenSteps: { data: new Uint16Array(0), length: 0 },
+    alike: keyer.symmetry ? alikeOf(model, steps) : undefined,
+    outcomes: new Int32Array(steps.length),
     graph: watch.claims.length === 0 ? undefined : openGraph(),
     current: emptyInts(),
     following: emptyInts(),
@@ -89,6 +99,11 @@ export function openRun(model: Model, properties: readonly Property[], wishes: W
     asking: 'initial state',
     askedStep: -1,
   };
+}
+
+function alikeOf(model: Model, steps: readonly Step[]): Run['alike'] {
+  const symmetry = symmetryOf(model.layout);
+  return symmetry && { twins: openTwins(symmetry), alikes: alikesOf(symmetry, steps) };
 }
 
 function emptyInts(): Growing {
@@ -169,28 +184,40 @@ export function load(run: Run, number: number): void {
 
 /** Takes every step that this state, whose cells are in `base`, accepts. There has to be room. */
 export function expand(run: Run, number: number): void {
-  const { steps, base, state, graph } = run;
-  const { cells, view } = state;
+  const { steps, base, graph, alike } = run;
+  const { cells } = run.state;
   let taken = 0;
   for (let cell = 0; cell < base.length; cell++) cells[cell] = base[cell] ?? 0;
+  if (alike !== undefined) findTwins(alike.twins, base);
   for (let id = 0; id < steps.length; id++) {
-    const step = steps[id];
-    if (step === undefined) continue;
-    run.askedStep = id;
-    run.asking = 'guard';
-    if (!isTrue(step.command.guard(view, step.args))) continue;
-    run.asking = 'effect';
-    step.command.effect(view, step.args);
-    run.accepted[step.kind] = 1;
+    const first = alike === undefined ? id : firstAlike(alike.twins, alike.alikes, id);
+    const target = first === id ? take(run, number, id) : (run.outcomes[first] ?? REFUSED);
+    run.outcomes[id] = target;
+    if (target === REFUSED) continue;
     taken++;
-    const target = visit(run, number, id);
     if (graph !== undefined) addEdge(graph, id, target);
-    for (let cell = 0; cell < base.length; cell++) cells[cell] = base[cell] ?? 0;
   }
   if (graph !== undefined) closeState(graph);
   run.transitions += taken;
   if (taken > 0) return;
   if (run.stuck++ === 0) run.firstStuck = number;
+}
+
+/** Where the step leads from the state in `base`, or REFUSED. The cells hold that state before and after. */
+function take(run: Run, number: number, id: number): number {
+  const { base, state } = run;
+  const { cells, view } = state;
+  const step = run.steps[id];
+  if (step === undefined) return REFUSED;
+  run.askedStep = id;
+  run.asking = 'guard';
+  if (!isTrue(step.command.guard(view, step.args))) return REFUSED;
+  run.asking = 'effect';
+  step.command.effect(view, step.args);
+  run.accepted[step.kind] = 1;
+  const target = visit(run, number, id);
+  for (let cell = 0; cell < base.length; cell++) cells[cell] = base[cell] ?? 0;
+  return target;
 }
 
 /** Goes to the next level. False where nothing new was met on the last. */

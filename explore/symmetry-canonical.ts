@@ -1,7 +1,8 @@
 /** One representative for all states that differ in names only. */
 
-import { isUnchanged, rename, type Symmetry } from './symmetry.ts';
-import { type Colouring, mix, openColouring, refine, resetColours } from './symmetry-colours.ts';
+import { rename, type Symmetry } from './symmetry.ts';
+import { type Colouring, mix, openColouring, refine, resetColours, sortColours } from './symmetry-colours.ts';
+import { areTwins, openTwins, type Twins } from './symmetry-twins.ts';
 
 /** Writes the representative of `cells` into `into`: the same for every renaming of a state, and a renaming of it. */
 export type Canonicalise = (cells: Int32Array, into: Int32Array) => void;
@@ -9,9 +10,9 @@ export type Canonicalise = (cells: Int32Array, into: Int32Array) => void;
 type Canonicaliser = Readonly<{
   symmetry: Symmetry;
   colouring: Colouring;
+  twins: Twins;
   places: Int32Array;
   trial: Int32Array;
-  swapped: Int32Array;
   /** The colours before each choice, for going back. */
   saved: Int32Array[];
 }>;
@@ -24,14 +25,13 @@ export function canonicaliser(symmetry: Symmetry): Canonicalise {
   const self: Canonicaliser = {
     symmetry,
     colouring: openColouring(symmetry),
+    twins: openTwins(symmetry),
     places: Int32Array.from(symmetry.identity),
     trial: new Int32Array(symmetry.cells),
-    swapped: Int32Array.from(symmetry.identity),
     saved: Array.from({ length: symmetry.members + 1 }, () => new Int32Array(symmetry.members + 1)),
   };
   return (cells, into) => {
     resetColours(self.colouring);
-    refine(self.colouring, cells);
     branch(self, cells, into, 0, false);
   };
 }
@@ -45,7 +45,12 @@ function branch(
   found: boolean,
 ): boolean {
   const { colouring } = self;
-  const open = openBlock(self, cells);
+  let kinds = sortColours(colouring);
+  for (let before = 0; kinds > before && kinds < colouring.most; ) {
+    before = kinds;
+    kinds = refine(colouring, cells);
+  }
+  const open = kinds === colouring.most ? undefined : openBlock(self, cells);
   if (open === undefined) return settle(self, cells, into, found);
   const saved = self.saved[depth];
   if (saved === undefined) throw new Error('invariant: more choices than members');
@@ -54,61 +59,33 @@ function branch(
   for (const member of open) {
     colouring.colours.set(saved);
     colouring.colours[member] = mix((saved[member] ?? 0) + 1);
-    refine(colouring, cells);
     some = branch(self, cells, into, depth + 1, some);
   }
   return some;
 }
 
 /** One of each kind of twins in the first block of members whose order matters though their colours are the same. */
-function openBlock(self: Canonicaliser, cells: Int32Array): readonly number[] | undefined {
-  const { colours, orders } = self.colouring;
+function openBlock({ colouring, twins }: Canonicaliser, cells: Int32Array): readonly number[] | undefined {
+  const { colours, orders } = colouring;
   for (const order of orders) {
     for (let start = 0, end = 1; start < order.length; start = end, end++) {
       const colour = colours[order[start] ?? 0];
-      while (end < order.length && colours[order[end] ?? 0] === colour) end++;
-      if (end - start === 1 || areTwins(self, cells, order, start, end)) continue;
-      return kindsOf(self, cells, order.subarray(start, end));
+      let alike = true;
+      for (; end < order.length && colours[order[end] ?? 0] === colour; end++) {
+        alike = alike && areTwins(twins, cells, order[end - 1] ?? 0, order[end] ?? 0);
+      }
+      if (!alike) return kindsOf(twins, cells, order.subarray(start, end));
     }
   }
   return undefined;
 }
 
-/** Whether each two neighbours are twins, and so all. */
-function areTwins(
-  self: Canonicaliser,
-  cells: Int32Array,
-  order: Int32Array,
-  start: number,
-  end: number,
-): boolean {
-  for (let index = start + 1; index < end; index++) {
-    if (!isTwin(self, cells, order[index - 1] ?? 0, order[index] ?? 0)) return false;
-  }
-  return true;
-}
-
-function kindsOf(self: Canonicaliser, cells: Int32Array, block: Int32Array): readonly number[] {
+function kindsOf(twins: Twins, cells: Int32Array, block: Int32Array): readonly number[] {
   const kinds: number[] = [];
   for (const member of block) {
-    if (!kinds.some((kind) => isTwin(self, cells, kind, member))) kinds.push(member);
+    if (!kinds.some((kind) => areTwins(twins, cells, kind, member))) kinds.push(member);
   }
   return kinds;
-}
-
-function isTwin(
-  { symmetry, swapped }: Canonicaliser,
-  cells: Int32Array,
-  one: number,
-  other: number,
-): boolean {
-  const { identity } = symmetry;
-  swapped[one] = identity[other] ?? 0;
-  swapped[other] = identity[one] ?? 0;
-  const unchanged = isUnchanged(symmetry, swapped, cells);
-  swapped[one] = identity[one] ?? 0;
-  swapped[other] = identity[other] ?? 0;
-  return unchanged;
 }
 
 /** Gives every member its place by colour and keeps the state that comes of it, if it is the first or the least. */

@@ -31,19 +31,14 @@ export function resetColours({ colours, initial }: Colouring): void {
   for (let member = 0; member < colours.length; member++) colours[member] = initial[member] ?? 0;
 }
 
-/** Gives members different colours where the cells that speak of them differ, until that tells no more members apart. */
-export function refine(colouring: Colouring, cells: Int32Array): void {
-  let kinds = sortOrders(colouring);
-  while (kinds < colouring.most) {
-    sumCells(colouring, cells);
-    const { colours, sums, symmetry } = colouring;
-    for (let member = 0; member < symmetry.members; member++) {
-      colours[member] = mix((colours[member] ?? 0) ^ Math.imul(sums[member] ?? 0, 0x85ebca6b));
-    }
-    const before = kinds;
-    kinds = sortOrders(colouring);
-    if (kinds <= before) return;
+/** Gives members different colours where the cells that speak of them differ. Returns how many colours there are now. */
+export function refine(colouring: Colouring, cells: Int32Array): number {
+  sumCells(colouring, cells);
+  const { colours, sums, symmetry } = colouring;
+  for (let member = 0; member < symmetry.members; member++) {
+    colours[member] = mix((colours[member] ?? 0) ^ Math.imul(sums[member] ?? 0, 0x85ebca6b));
   }
+  return sortColours(colouring);
 }
 
 /** Adds up for each member what the cells say that it indexes or that refer to it. Sums do not depend on the order of cells. */
@@ -71,7 +66,7 @@ function sumCells({ symmetry, colours, sums }: Colouring, cells: Int32Array): vo
 }
 
 /** Sorts each class by colour. Returns how many colours there are in all classes. */
-function sortOrders({ orders, colours }: Colouring): number {
+export function sortColours({ orders, colours }: Colouring): number {
   let kinds = 0;
   for (const order of orders) {
     for (let index = 1; index < order.length; index++) {

@@ -116,10 +116,16 @@ function renamedCell(
   return (origins[cell] ?? 0) + one + two + three;
 }
 
-/** Whether the state stays the same under the renaming. */
-export function isUnchanged(symmetry: Symmetry, places: Int32Array, cells: Int32Array): boolean {
+/** Whether these cells stay the same under the renaming. */
+export function isUnchangedAt(
+  symmetry: Symmetry,
+  places: Int32Array,
+  cells: Int32Array,
+  some: Int32Array,
+): boolean {
   const { indexed, strides, origins, refers } = symmetry;
-  for (let cell = 0; cell < symmetry.cells; cell++) {
+  for (let index = 0; index < some.length; index++) {
+    const cell = some[index] ?? 0;
     let code = cells[cell] ?? 0;
     const first = refers[cell] ?? -1;
     if (first >= 0 && code > 0) code = (places[first + code - 1] ?? 0) + 1;
