@@ -11,7 +11,7 @@ import {
   W,
 } from './support/commands.ts';
 import { CAPABILITIES_NONE, type Given, given, refusal, unknown } from './support/given.ts';
-import { DEVICE, HEAP, HOLE, MAPPED_BYTES, MEMFD, RO, RW } from './support/memory.ts';
+import { DEVICE, HEAP, HOLE, MAPPED_BYTES, MAPPINGS, MEMFD, RO, RW } from './support/memory.ts';
 import {
   APERTURE,
   accessPages,
@@ -187,6 +187,23 @@ describe('TestAccessPages', () => {
     expect(writeOnly.when(accessPages())).toEqual(refusal('access/permission', 'EPERM'));
     expect(writeOnly.when(accessPages({ flags: WRITE }))).toEqual({ outAccessPagesId: 0 });
   });
+  it('judges the right of the area before that of its pages', () => {
+    const readOnly = pinner().after(map(R));
+    expect(readOnly.when(accessPages({ flags: WRITE }))).toEqual(refusal('access/permission', 'EPERM'));
+  });
+  it('compares page by page over areas that have their own pages', () => {
+    const second = map(R, 0x1000n, BigInt(RW + 0x1000), APERTURE + 0x1000n);
+    const world = pinner().after(map(R, 0x1000n), second);
+    const both = accessPages({ length: 0x2000n, uptr: BigInt(RW) });
+    expect(world.when(both)).toEqual({ outAccessPagesId: 0 });
+  });
+  it('looks at no page that an earlier pin holds elsewhere in the same memory', () => {
+    const world = pinned().after(accessPages({ iova: APERTURE + 0x2000n }));
+    world.told({ type: 'MappingsSeen', pid: 1, mappings: MAPPINGS.slice(1) });
+    world.told({ type: 'MappingsSeen', pid: 1, mappings: MAPPINGS });
+    expect(world.when(accessPages({ length: 0x2000n, uptr: BigInt(RW) }))).toEqual({ outAccessPagesId: 1 });
+    expect(world.when(accessPages({ length: 0x3000n, uptr: BigInt(RW) }))).toMatchObject({ errno: 'EBADE' });
+  });
   it('fails where memory cannot be pinned', () => {
     const world = pinner().after(map(R, 0x1000n, BigInt(HOLE)));
     expect(world.when(accessPages())).toEqual(refusal('pin/user-memory', 'EFAULT'));
@@ -325,6 +342,10 @@ describe('TestAccessRw', () => {
       .after([map(R), { pid: 2 }])
       .exit(2);
     expect(held.when(accessRw())).toEqual({});
+  });
+  it('does not know memory before the recording tells any', () => {
+    const world = given({ blind: true }).after(ioasAlloc(), createAccess({ flags: 0 }), map());
+    expect(world.when(accessRw())).toEqual(unknown('the address space of the mapping process'));
   });
   it('does not know the heap above its last known end', () => {
     const world = reader().after(map());

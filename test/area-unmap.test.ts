@@ -59,6 +59,11 @@ describe('IoasUnmap', () => {
     [unmap(0x10000n, 0x1000n), 'EFAULT', { arg: RO }],
     [unmap(0x10000n, 0x1000n), 'ENOENT'],
   ]);
+  it('of nothing is refused before the write-back is tried', () => {
+    expect(oneIoas().when(unmap(0x10000n, 0x1000n), { arg: RO })).toEqual(
+      refusal('ioas-unmap/nothing', 'ENOENT'),
+    );
+  });
   it('of an empty space still wants the struct back', () => {
     expect(oneIoas().when(unmapAll, { arg: RO })).toEqual(refusal('respond/fault', 'EFAULT'));
   });

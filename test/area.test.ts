@@ -96,6 +96,15 @@ describe('IoasMap', () => {
     [at(0xffff_ffff_ffff_f000n), 0xffff_ffff_ffff_f000n],
     [unmap(0xffff_ffff_ffff_f000n, 0x1000n), 0x1000],
   ]);
+  it('judges the end before reservations', () => {
+    const world = oneIoas().after(addReserved({ start: U64_MAX, length: 1n }));
+    expect(world.when(at(U64_MAX - 0xfffn, 0x2000n))).toEqual(refusal('map/iova-overflow', 'EOVERFLOW'));
+  });
+  it('follows a kernel that is known to have chosen another IOVA', () => {
+    const by = { trusting: true, adoptedIova: 0x77000n };
+    expect(oneIoas().when(auto(0x1000n), by)).toEqual({ iova: 0x77000n });
+    expect(oneIoas().when(auto(0x1000n), { trusting: true })).toEqual({ iova: 0x1000n });
+  });
   vector('core 43', 'shares no byte with another area', oneIoas, [
     [at(0x10000n, 0x2000n), OK],
     [at(0x10000n), 'EEXIST'],

@@ -302,6 +302,12 @@ describe('the driver', () => {
       expect(paging.when(attach({ ptId: 4 }), C)).toEqual({ ptId: 4 });
     },
   );
+  it('that allocates nothing for an IOAS attaches nothing', () => {
+    const driver = vtd();
+    const poor = { ...driver, allocPaging: () => ({ rule: 'driver/paging-flags' }) as const };
+    const world = bound(machineOf(poor, [pciDevice(driver, 'A')]));
+    expect(world.when(attach(), C)).toEqual(refusal('driver/paging-flags', 'EOPNOTSUPP'));
+  });
   it('gives an automatic HWPT that no other device takes to the next', () => {
     const world = apart().after([attach({ ptId: 3 }), C], vfioIoas({ ioasId: 3 }));
     expect(world.when(attach({ ptId: 3 }), B)).toEqual({ ptId: 4 });

@@ -135,4 +135,13 @@ describe('Destroy of an event queue', () => {
     world.told({ type: 'UnseenCloseNoticed', pid: 1 });
     expect(world.when(destroy(7))).toEqual(missing);
   });
+  it('of which a close went unseen follows the kernel', () => {
+    const world = queue();
+    expect(world.when(destroy(7), { reissued: true, trusting: true })).toEqual({});
+    expect(world.world.processes.get(1)?.fds.has(4)).toBe(false);
+    play(world, [
+      [destroy(7), 'ENOENT'],
+      [destroy(6), OK],
+    ]);
+  });
 });

@@ -206,6 +206,15 @@ describe('leaves', () => {
     expect(bytes[0]).toBe('0: 01000000');
     expect(bytes.slice(1)).toEqual(['0: ??', '1: ??', '2: ??', '3: ??']);
   });
+  it('of a small area are not larger than the area', () => {
+    const world = M().after(
+      hwptAlloc({ flags: 2 }),
+      ioasMap({ iova: APERTURE, length: 0x4000n, flags: F | R | W }),
+      setDirty(),
+    );
+    world.after([one, marks(1)]);
+    expect(world.when(getDirty(), empty)).toEqual({ bytes: ['0: 01', '0: ??'] });
+  });
   it('of 6.12 are granules', () => {
     const world = large(HUGE, '6.12.117').after([mockDirty({ pageSize: 0x800n, length: 0x800n }), marks(1)]);
     expect(world.when(getDirty({ length: 0x4000n, pageSize: 0x800n }), empty)).toEqual({ bytes: ['0: 01'] });

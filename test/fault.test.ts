@@ -220,6 +220,9 @@ describe('the end of a fault queue', () => {
 });
 
 describe('poll', () => {
+  it('of an iommufd is always ready', () => {
+    expect(poll(given(), 3)).toBe(0x145);
+  });
   it('of an event queue waits for events', () => {
     const world = M().after(hwptAlloc({ flags: 1 }), viommuAlloc(), veventqAlloc());
     expect(poll(world)).toBe(0);

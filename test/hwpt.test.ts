@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { errnoOf } from '../events/rules.ts';
 import { mockDriver } from '../machines/drivers/mock.ts';
 import { mustBe } from '../machines/objects.ts';
 import {
@@ -174,6 +175,7 @@ describe('HwptAlloc', () => {
     expect(mockDriver.allocPaging(world.site(), request)).toEqual({ rule: 'mock/paging-flags' });
     const former = { ...request, flags: 8 };
     expect(mockDriver.allocPaging(old().site(), former)).toEqual({ rule: 'mock/paging-flags' });
+    expect(errnoOf('mock/paging-flags')).toBe('EOPNOTSUPP');
     expect(mockDriver.allocPaging(world.site(), former)).toMatchObject({ format: 'default' });
   });
   it('of 6.12 knows two flags and no data', () => {
@@ -209,6 +211,13 @@ describe('domains and slices', () => {
     const allocPaging: typeof mockDriver.allocPaging = (...request) =>
       ({ ...mockDriver.allocPaging(...request), granule: 65_536 }) as never;
     const world = given({ platform: { ...MOCK, driver: { ...mockDriver, allocPaging } } }).after(ioasAlloc());
+    expect(world.when(mockDomain())).toEqual(refusal('join/page-size', 'EINVAL'));
+  });
+  it('of such a page size are refused before areas are looked at', () => {
+    const allocPaging: typeof mockDriver.allocPaging = (...request) =>
+      ({ ...mockDriver.allocPaging(...request), granule: 65_536 }) as never;
+    const world = given({ platform: { ...MOCK, driver: { ...mockDriver, allocPaging } } });
+    world.after(ioasAlloc(), ioasMap({ iova: APERTURE, length: 0x10n, flags: F | R }));
     expect(world.when(mockDomain())).toEqual(refusal('join/page-size', 'EINVAL'));
   });
   it('refuse areas and allowed ranges outside their aperture on both sides', () => {
@@ -258,6 +267,14 @@ describe('HwptAlloc behind PCI IOMMUs', () => {
     expect(world.when(alloc())).toEqual({ outHwptId: 3 });
     world.after(faultQueueAlloc());
     expect(world.when(alloc({ flags: 4, faultId: 4 }))).toEqual({ outHwptId: 5 });
+  });
+  it('tests unknown flags before the lack of an IOMMU, and that before dirty tracking', () => {
+    const world = bound(vtdMachine({ traits: { noIommu: true, reserved: [] } }));
+    expect(world.when(alloc({ flags: 0x10 }))).toEqual(refusal('hwpt-alloc/flags', 'EOPNOTSUPP'));
+    expect(world.when(alloc({ flags: 2 }))).toEqual(refusal('hwpt-alloc/no-iommu', 'EOPNOTSUPP'));
+    const clean = M().after(mockDomainFlags({ devFlags: 1 }));
+    const all = hwptAlloc({ flags: 7, devId: 6 });
+    expect(clean.when(all)).toEqual(refusal('hwpt-alloc/dirty-capability', 'EOPNOTSUPP'));
   });
   it('nests on no parent of another driver', () => {
     const driver = vtd();

@@ -177,6 +177,11 @@ describe('IoasAllowIovas', () => {
   vector('core 28', 'wants ranges of two bytes and more that share none', oneIoas, [
     allow('EINVAL', 0x1000n, 0x1000n),
     allow('EINVAL', 0x1000n, 0x1fffn, 0x1800n, 0x2fffn),
+    [
+      allowIovas({ numIovas: 2 }),
+      refusal('ioas-allow-iovas/order', 'EINVAL'),
+      ranges(0x1000n, 0x1fffn, 0x1800n, 0x1000n),
+    ],
     allow(OK, 0x1000n, 0x1fffn, 0x2000n, 0x2fffn),
     allow(OK),
     [allowIovas({ numIovas: 1, allowedIovas: 0n }), 'EFAULT'],

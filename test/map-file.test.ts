@@ -86,6 +86,16 @@ describe('IoasMapFile', () => {
   it('does not know what a descriptor is that the recording does not tell', () => {
     expect(oneIoas().when(ioasMapFile({ fd: 43 }))).toEqual(unknown('what descriptor 43 was'));
   });
+  it('follows a kernel that took such a descriptor, and knows no more of it', () => {
+    const world = oneIoas().after([
+      ioasMapFile({ fd: 43, iova: APERTURE, flags: F | R }),
+      { trusting: true },
+    ]);
+    expect(world.when(mockDomain())).toEqual(unknown('what file the pages are of'));
+    const sizeless = oneIoas().after(ioasMapFile({ iova: APERTURE, flags: F | R }));
+    sizeless.world.inodes.delete(MEMFD_INODE);
+    expect(sizeless.when(mockDomain())).toEqual(unknown(`the size of the file with inode ${MEMFD_INODE}`));
+  });
   it('takes an iommufd for a file that cannot be pinned', () => {
     expect(oneIoas().when(ioasMapFile({ fd: 3 }))).toMatchObject({ iova: 0x1000n });
     expect(withDomain().when(ioasMapFile({ fd: 3 }))).toEqual(refusal('pin/file-kind', 'EINVAL'));

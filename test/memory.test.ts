@@ -134,6 +134,18 @@ describe('pinning', () => {
       refusal('pin/user-memory', 'EFAULT'),
     );
   });
+  it('refuses memory above user space, even where something is mapped', () => {
+    const world = M();
+    const top = 2 ** 47 - 4096;
+    const [first] = MAPPINGS;
+    if (first === undefined) throw new Error('no mappings');
+    world.told({
+      type: 'MappingsSeen',
+      pid: 1,
+      mappings: [first, { ...first, start: top, end: top + 4096, kind: 'special' }],
+    });
+    expect(world.when(map(top, R))).toEqual(refusal('pin/user-memory', 'EFAULT'));
+  });
   it('looks at memory when the domain comes (core 100)', () => {
     const world = given().after(ioasAlloc()).fork(2);
     world.after([early(RW), { pid: 2 }]).exit(2);
@@ -202,6 +214,28 @@ describe('accounting', () => {
     world.after(early(RW, APERTURE, 0x2000n), early(RW, APERTURE * 2n, 0x2000n));
     expect(world.when(mockDomain())).toEqual(refusal('pin/memlock', 'ENOMEM'));
   });
+  it('asks nothing for pages that are pinned already', () => {
+    const world = poor(0x1000n).after(ioasMap({ iova: APERTURE, flags: F | R }));
+    world.told({ type: 'CredentialsSeen', pid: 1, uid: 0, memlock: 0n, capabilities: 0n });
+    expect(world.when(ioasCopy({ srcIova: APERTURE }))).toMatchObject({ dstIova: expect.any(BigInt) });
+    expect(world.when(map(RW))).toEqual(refusal('pin/memlock', 'ENOMEM'));
+  });
+  it('counts right where pages of two kinds of memory were pinned as one', () => {
+    const world = poor(0x8000n);
+    const [first, memfd] = [MAPPINGS[0], MAPPINGS[2]];
+    if (first === undefined || memfd === undefined) throw new Error('no mappings');
+    const beside = { ...memfd, start: first.end, end: first.end + 0x1000 };
+    world.told({ type: 'MappingsSeen', pid: 1, mappings: [first, beside] });
+    const both = ioasMap({
+      userVa: BigInt(first.end - 0x1000),
+      length: 0x2000n,
+      iova: APERTURE,
+      flags: F | R,
+    });
+    world.after(both, ioasCopy({ srcIova: APERTURE }), ioasUnmap({ iova: APERTURE, length: 0x2000n }));
+    expect(world.charged('uid:0')).toBe(1);
+    expect(world.when(mdCheckRefs({ uptr: BigInt(first.end), refs: 0 }))).toEqual({});
+  });
   it('is per user over all processes and contexts', () => {
     const world = poor(0x2000n);
     const fd = world.open('/dev/iommu');
@@ -245,6 +279,14 @@ describe('TestMdCheckMap and TestMdCheckRefs', () => {
       [mdCheckMap({ uptr: BigInt(RW + 0x800), length: 0x800n }), OK],
       [mdCheckMap({ uptr: BigInt(RW), length: 0x800n }), 'EINVAL'],
     ]);
+  });
+  it('go by the granule of the table', () => {
+    const second = new Uint8Array([0, 0, 0, 0, 1, 0, 0, 0]);
+    const world = M().after([hwptAlloc({ dataType: 0xdead, dataLen: 8 }), { second }]);
+    expect(world.when(mdCheckMap({ id: 5, length: 0x800n }))).toEqual(
+      refusal('md-check-map/alignment', 'EINVAL'),
+    );
+    expect(world.when(mdCheckMap({ length: 0x800n }))).toEqual(refusal('md-check-map/mismatch', 'EINVAL'));
   });
   it('see pages of another process as others', () => {
     const world = M().after(ioasMap()).fork(2);

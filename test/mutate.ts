@@ -22,6 +22,7 @@ const PATIENCE_MS = 60_000;
 
 /** The examples; what reads documents or whole folders of recordings is left out. */
 const EXAMPLES = [
+  'address-space',
   'access',
   'area',
   'area-copy',
@@ -31,6 +32,7 @@ const EXAMPLES = [
   'dirty',
   'dispatch',
   'fault',
+  'granule-set',
   'hw-info',
   'hw-queue',
   'hwpt',
@@ -55,7 +57,8 @@ const RECORDINGS = [
 ];
 
 /** The area tree and the search for IOVAs have properties of their own. */
-const EXEMPT = /machines\/(area-tree|area-node|hole-summary|intervals|iova-allocation|lifecycles?|dma|hardware|hardware-stage|stage1|translate)\.ts$/;
+const EXEMPT =
+  /machines\/(area-tree|area-node|hole-summary|intervals|iova-allocation|lifecycles?|dma|hardware|hardware-stage|stage1|translate)\.ts$/;
 
 function filesOf(room: string): string[] {
   return readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' })
@@ -98,7 +101,7 @@ function build(): Mutant[] {
   const paths = JSON.stringify(RECORDINGS.map((name) => join(ROOT, `traces/corpus/${name}.jsonl.gz`)));
   writeFileSync(
     join(TREE, 'trial.js'),
-    `import { answer } from './test/support/mutation-trial.js';\n${imports}\nawait answer(${paths});\n`,
+    `import { answer } from './test/support/mutation-trial.js';\n${imports}\nawait answer(${paths}, process.argv[2] === 'fresh');\n`,
   );
   return mutants;
 }
@@ -123,9 +126,9 @@ function errnoMutants(firstId: number): (Mutant & { rule: RuleId; errno: string 
 type Reply = Readonly<{ id?: number; by?: string; ready?: number; clean?: string }>;
 
 /** A child that is ready, or the reason why the unchanged model does not pass. */
-function start(): Promise<ChildProcess> {
+function start(...args: string[]): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(TREE, 'trial.js'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(join(TREE, 'trial.js'), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     child.once('message', (message) => {
       const { clean } = message as Reply;
       if (clean === undefined) resolve(child);
@@ -153,10 +156,18 @@ function ask(child: ChildProcess, mutant: Mutant): Promise<string | undefined> {
   });
 }
 
+/** Asks a child that has run nothing yet. */
+async function askAnew(mutant: Mutant): Promise<string | undefined> {
+  const child = await start('fresh');
+  const by = await ask(child, mutant);
+  child.kill();
+  return by;
+}
+
 async function work(queue: Mutant[], trials: Trial[]): Promise<void> {
   let child = await start();
   for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-    const by = await ask(child, mutant);
+    const by = (await ask(child, mutant)) ?? (await askAnew(mutant));
     trials.push({ mutant, by });
     if (by === undefined)
       process.stdout.write(`survivor ${mutant.file}:${mutant.line} ${mutant.kind}: ${mutant.text}\n`);

@@ -298,6 +298,28 @@ describe('IoasChangeProcess', () => {
     world.fork(2).told({ type: 'CredentialsSeen', pid: 2, uid: 7, memlock: 0n, capabilities: 0n });
     expect(world.when(changeProcess(), { pid: 2 })).toEqual({});
   });
+  it('charges a process that became another user', () => {
+    const world = given({ capabilities: CAPABILITIES_ALL & ~IPC_LOCK }).after(
+      ioasAlloc(),
+      mockDomain(),
+      ioasMapFile(),
+    );
+    world.told({ type: 'CredentialsSeen', pid: 1, uid: 7, memlock: 0n, capabilities: 0n });
+    expect(world.when(changeProcess())).toEqual(refusal('ioas-change-process/memlock', 'ENOMEM'));
+  });
+  it('charges nobody anew for an address space that stays', () => {
+    const world = given({ capabilities: SYS_RESOURCE }).after(
+      rlimit(1n),
+      ioasAlloc(),
+      mockDomain(),
+      ioasMapFile(),
+    );
+    world.told({ type: 'CredentialsSeen', pid: 1, uid: 7, memlock: 0n, capabilities: 0n });
+    expect(world.when(changeProcess())).toEqual({});
+  });
+  it('needs no memory mappings to write an option back', () => {
+    expect(given({ blind: true }).when(rlimit(0n, { op: GET }))).toEqual({ val64: 0n });
+  });
   it('charges per address space where the context says so', () => {
     const world = given({ capabilities: SYS_RESOURCE }).after(
       rlimit(1n),

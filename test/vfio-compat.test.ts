@@ -232,6 +232,18 @@ describe('VfioIommuUnmapDma', () => {
     expect(world.when(unmap(0x12000n, 0n))).toEqual(refused);
     play(world, [[ioasUnmap({ iova: 0x10000n, length: 0x2000n }), 0x2000]]);
   });
+  it('of length 0 fails at the cut before its length', () => {
+    const world = type1().after(map(0x10000n, 0x4000n));
+    expect(world.when(unmap(0x10800n, 0n))).toEqual(refusal('area-split/alignment', 'EINVAL'));
+  });
+  it('judges a cut by its place before pins', () => {
+    const world = type1().after(
+      createAccess(),
+      mapDma({ iova: 0x10000n, length: 0x4000n }),
+      accessPages({ iova: 0x13000n }),
+    );
+    expect(world.when(unmap(0x10800n, 0x1000n))).toEqual(refusal('area-split/alignment', 'EINVAL'));
+  });
   it('cuts nothing outside TYPE1 mode', () => {
     const world = compat().after(map(0x10000n, 0x4000n));
     expect(world.when(unmap(0x11000n, 0x1000n))).toEqual(refusal('unmap/partial', 'ENOENT', { length: 0n }));

@@ -82,6 +82,16 @@ describe('DeviceBindIommufd', () => {
     [bind({ iommufd: 5 }), 'EPERM', { fd: 6 }],
     [bind(), 2, { fd: 6 }],
   ]);
+  it('judges the arguments of a file that is bound', () => {
+    const world = bound();
+    expect(world.when(bind({ flags: 2 }), C)).toEqual(refusal('vfio-bind/arguments', 'EINVAL'));
+    expect(world.when(bind(TOKEN), C)).toEqual(refusal('vfio-bind/bound', 'EINVAL'));
+  });
+  it('judges unknown flags before what the driver can', () => {
+    const world = bound(vtdMachine({ pasidOps: false }));
+    expect(world.when(attach({ flags: 3 }), C)).toEqual(refusal('vfio-attach/flags', 'EINVAL'));
+    expect(world.when(detach({ flags: 3 }), C)).toEqual(refusal('vfio-detach/flags', 'EINVAL'));
+  });
   it('names the owner of the group', () => {
     const world = pair(oneGroupMachine()).close(5);
     world.open('/dev/iommu');

@@ -144,6 +144,18 @@ describe('VdeviceAlloc', () => {
     expect(world.when(vdeviceAlloc())).toEqual(refusal('vdevice-alloc/instance', 'EINVAL'));
     expect(world.when(...nested(6))).toEqual(refusal('hwpt-alloc/viommu-instance', 'EINVAL'));
   });
+  it('judges the IOMMU, then the device, then what the driver says, then the struct', () => {
+    const world = MV().after(vdeviceAlloc());
+    const device = world.context().objects[3];
+    if (device?.kind !== 'device') throw new Error('no device');
+    Object.assign(device, { traits: { ...device.traits, instance: 'another' } });
+    expect(world.when(vdeviceAlloc())).toEqual(refusal('vdevice-alloc/instance', 'EINVAL'));
+    const [command, by] = nested(6);
+    const refused = refusal('hwpt-alloc/viommu-instance', 'EINVAL');
+    expect(world.when({ ...command, flags: 1 }, by)).toEqual(refused);
+    const unusable = { ...command, flags: 1, dataLen: 0, dataType: 0 };
+    expect(MV().when(unusable, by)).toEqual(refusal('hwpt-alloc/viommu-flags', 'EOPNOTSUPP'));
+  });
   it('keeps its number when its device goes (device 125)', () => {
     const world = MV().after(vdeviceAlloc(), destroy(2));
     play(world, [
@@ -161,7 +173,7 @@ describe('VdeviceAlloc', () => {
     const world = MV();
     const site = { ...world.platform.driver, initVdevice: () => 'vdevice-alloc/instance' as const };
     Object.assign(world.platform, { driver: site });
-    const refused = world.when(vdeviceAlloc());
+    const refused = world.when(vdeviceAlloc(), { arg: RO });
     Object.assign(world.platform, { driver: { ...site, initVdevice: () => undefined } });
     expect(refused).toEqual(refusal('vdevice-alloc/instance', 'EINVAL'));
   });

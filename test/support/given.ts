@@ -59,6 +59,9 @@ export type CallOptions = Readonly<{
   descriptor?: DescriptorFact;
   /** The lines to come hand out a descriptor again that was not closed. */
   reissued?: boolean;
+  /** The call is known to have succeeded, at this IOVA where the kernel chose one. */
+  trusting?: boolean;
+  adoptedIova?: bigint;
 }>;
 
 /** What was answered: a refusal by its rule, a missing fact, or success with the fields written back. */
@@ -173,8 +176,8 @@ export class Given {
       second: options.second,
       descriptor: options.descriptor,
       newFd: this.freeDescriptor(pid),
-      trusting: false,
-      adoptedIova: undefined,
+      trusting: options.trusting ?? false,
+      adoptedIova: options.adoptedIova,
       reissued: () => options.reissued ?? false,
     };
   }

@@ -75,10 +75,13 @@ function tryOut(recordings: readonly Recording[]): string | undefined {
 
 type Request = Readonly<{ id: number; rule?: RuleId; errno?: string }>;
 
-/** Answers requests over the channel to the parent: which mutant to switch on, and whether anybody notices. */
-export async function answer(paths: readonly string[]): Promise<void> {
-  const recordings = await Promise.all(paths.map(load));
-  const clean = tryOut(recordings);
+/**
+ * Answers requests over the channel to the parent: which mutant to switch on, and whether anybody notices. A `fresh` child
+ * has run nothing before, so that a mutant cannot hide behind what was worked out once.
+ */
+export async function answer(paths: readonly string[], fresh: boolean): Promise<void> {
+  const recordings = fresh ? [] : await Promise.all(paths.map(load));
+  const clean = fresh ? undefined : tryOut(recordings);
   process.send?.({ ready: countTests(), clean });
   process.on('message', (message) => {
     const { id, rule, errno } = message as Request;

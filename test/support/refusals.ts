@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../events/command.ts';
 import type { ErrnoName } from '../../events/errno.ts';
-import type { RuleId } from '../../events/rules.ts';
+import { errnoOf, type RuleId } from '../../events/rules.ts';
 import { copyWorld } from '../../traces/copy-world.ts';
 import type { CallOptions, Given } from './given.ts';
 
@@ -73,6 +73,7 @@ export function refusals<C extends Command>(title: string, table: Table<C>, rows
         const before = copyWorld(world.world);
         const refused = outcome();
         expect(refused.missing ?? refused.rule).toBe(rule);
+        expect(errnoOf(rule)).toBe(errno);
         expect(world.world.contexts.size).toBeGreaterThan(0);
         if (refused.events.length === 0) expect(world.world).toEqual(before);
       });
