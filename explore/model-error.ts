@@ -32,7 +32,10 @@ export class ModelError extends Error {
 
 export type ModelPlace = Readonly<{ file: string; place: string }>;
 
-/** A state was asked for, or given, what its declaration does not have, or a guard gave no answer. Whoever called the model knows the place. */
+/**
+ * A state was asked for, or given, what its declaration does not have, or a question got no answer. Whoever called the model knows
+ * the place.
+ */
 export class StateAccessError extends Error {
   override readonly name = 'StateAccessError';
   readonly code: ModelErrorCode;

@@ -113,7 +113,8 @@ function prefix(run: Run, number: number): string {
   const hops = hopsTo(run, number);
   if (hops.length === 0) return ', in the initial state';
   const labels = hops.map(({ step }) => run.steps[step]?.label).join(', ');
-  return `, ${hops.length === 1 ? '1 step' : `${hops.length} steps`} in: ${labels}`;
+  const names = run.keyer.symmetry ? ' (up to renaming)' : '';
+  return `, ${hops.length === 1 ? '1 step' : `${hops.length} steps`} in${names}: ${labels}`;
 }
 
 /** States between two calls of `watch`. */

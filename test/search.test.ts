@@ -202,7 +202,7 @@ describe('a model that cannot be searched', () => {
     [
       'an effect that throws, after steps',
       lamps([light, state.command('smash', {}, { guard: (now) => now.lit.size() === 2, effect: failing })]),
-      'lamps.ts: effect of smash(), 2 steps in: light(lamp0), light(lamp1): MDL004-threw: threw TypeError: no hammer',
+      'lamps.ts: effect of smash(), 2 steps in (up to renaming): light(lamp0), light(lamp1): MDL004-threw: threw TypeError: no hammer',
     ],
     [
       'a value outside of its bounds',
@@ -216,7 +216,7 @@ describe('a model that cannot be searched', () => {
           },
         ),
       ]),
-      'lamps.ts: effect of wear(lamp0), 2 steps in: wear(lamp0), wear(lamp0): MDL003-out-of-bounds: writes 3 to worn, which is declared as 0..2',
+      'lamps.ts: effect of wear(lamp0), 2 steps in (up to renaming): wear(lamp0), wear(lamp0): MDL003-out-of-bounds: writes 3 to worn, which is declared as 0..2',
     ],
     [
       'a property that reads a missing field',
