@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<unknown>>> = {
   core: benchCore,
   memory: () => benchMemory(Number(values.calls)),
   areas: () => import('./areas.ts'),
+  search: () => import('./search.ts'),
 };
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { applyDefect, readDefects } from '../../bench/fuzz-defect-patch.ts';
+import { findDefect, LENGTH_MAX, RUNS_MAX } from '../../bench/fuzz-defects.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const defects = readDefects(fileURLToPath(new URL('.', import.meta.url)));
+
+describe('seeded defects', () => {
+  it('are many, and their patches still fit the model', () => {
+    expect(defects.length).toBeGreaterThanOrEqual(25);
+    for (const defect of defects) {
+      const source = readFileSync(join(root, defect.file), 'utf8');
+      expect([defect.name, applyDefect(source, defect) === source]).toEqual([defect.name, false]);
+    }
+  });
+
+  it('stand in the table of docs/DEFECTS.md', () => {
+    const table = readFileSync(join(root, 'docs', 'DEFECTS.md'), 'utf8');
+    for (const { name, what } of defects) expect(table).toContain(`| ${name} | ${what} |`);
+  });
+
+  it.each(['unmap-leaves-area', 'nested-parent-not-held', 'iotlb-not-flushed-on-unmap', 'ids-not-reused'])(
+    'are found and shrunk: %s',
+    async (name) => {
+      const defect = defects.find((one) => one.name.endsWith(name));
+      if (defect === undefined) throw new Error(`no defect ${name}`);
+      const { runs, shrunk } = await findDefect(root, defect);
+      expect(runs).toBeLessThanOrEqual(RUNS_MAX);
+      expect(shrunk?.program.steps.length).toBeLessThanOrEqual(LENGTH_MAX);
+    },
+    60_000,
+  );
+});
