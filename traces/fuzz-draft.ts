@@ -21,6 +21,13 @@ export type Want =
   | 'nest-parent'
   | 'dirty-hwpt'
   | 'compat'
+  | 'compat-area'
+  | 'type1'
+  | 'tracking'
+  | 'reporting'
+  | 'viommu-hwpt'
+  | 'fault-hwpt'
+  | 'faulting'
   | 'area';
 
 type FieldPlace = Readonly<{ at: number; width: number }>;

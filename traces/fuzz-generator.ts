@@ -7,7 +7,7 @@ import { Draft, type Fills, type StructType, type Want } from './fuzz-draft.ts';
 import { hwptFills } from './fuzz-hwpt.ts';
 import { ioasFills } from './fuzz-ioas.ts';
 import { mockFills, TEST_OPS } from './fuzz-mock.ts';
-import { Names } from './fuzz-names.ts';
+import { type NamedDescriptor, Names } from './fuzz-names.ts';
 import { OTHER_CALLS, type OtherCall } from './fuzz-other.ts';
 import { vfioFills, viommuFills } from './fuzz-viommu.ts';
 import { type Placement, spoil } from './fuzz-wrong.ts';
@@ -31,9 +31,18 @@ const WEIGHTS: Readonly<Partial<Record<CommandType, number>>> = {
   HwptAlloc: 6,
   TestMockDomain: 1,
   TestMockDomainFlags: 3,
-  TestMockDomainReplace: 4,
-  TestPasidAttach: 4,
-  TestPasidReplace: 3,
+  TestMockDomainReplace: 6,
+  TestPasidAttach: 6,
+  TestPasidReplace: 4,
+  TestPasidDetach: 4,
+  TestTriggerIopf: 4,
+  TestTriggerVevent: 4,
+  TestDirty: 3,
+  VfioIommuUnmapDma: 3,
+  HwQueueAlloc: 2,
+  DeviceBindIommufd: 2,
+  DeviceAttachIommufdPt: 16,
+  DeviceDetachIommufdPt: 6,
   TestAccessPages: 3,
   Destroy: 4,
   TestMdCheckMap: 0.7,
@@ -66,10 +75,20 @@ const MAKERS: Readonly<Record<Want, CommandType | OtherCall>> = {
   iommufd: 'open',
   tombstone: 'open',
   compat: 'VfioIoas',
+  'compat-area': 'VfioIommuMapDma',
+  type1: 'type1',
+  tracking: 'HwptSetDirtyTracking',
+  reporting: 'TestMockDomainReplace',
+  'viommu-hwpt': 'HwptAlloc',
+  'fault-hwpt': 'HwptAlloc',
+  faulting: 'TestMockDomainFlags',
   'vfio-dev': 'open-device',
   'bound-device': 'DeviceBindIommufd',
 };
 
+/** Steps for which a choice that needs something first is pursued, and how often it is preferred meanwhile. */
+const PATIENCE = 8;
+const GOAL_SHARE = 0.7;
 /** How far back a chain of wants is followed. */
 const DEPTH = 6;
 const READ_ONLY_SHARE = 0.03;
@@ -104,6 +123,9 @@ export class Generator {
   private readonly machine: ProgramMachine;
   private readonly byName = new Map<string, Choice>();
   private readonly draft: Draft;
+  /** A choice that needed something first, and for how many steps it is still pursued. */
+  private goal = 0;
+  private patience = 0;
 
   constructor(machine: ProgramMachine, wrong: number) {
     this.machine = machine;
@@ -112,15 +134,31 @@ export class Generator {
     for (const choice of this.choices) this.byName.set(choice.name, choice);
   }
 
+  /** A new program begins. */
+  clear(): void {
+    this.names.clear();
+    this.patience = 0;
+  }
+
   /** A step for the choice with this index, or for something that it needs first. `taken`: steps of the program so far. */
   propose(index: number, random: Random, taken: number): Step | undefined {
-    let choice = this.choices[index];
+    const goes = this.patience > 0 && random.chance(GOAL_SHARE);
+    const goal = goes ? this.goal : index;
+    if (goes) this.patience--;
+    let choice = this.choices[goal];
     let aim: Want | undefined;
     for (let depth = 0; choice !== undefined && depth < DEPTH; depth++) {
       if ('other' in choice)
         return OTHER_CALLS[choice.other].propose(this.machine, this.names, random, taken);
       const made = this.ioctl(choice, random, taken, aim);
-      if (typeof made !== 'string') return made;
+      if (typeof made !== 'string') {
+        if (depth === 0 && goal === this.goal) this.patience = 0;
+        return made;
+      }
+      if (depth === 0 && !goes) {
+        this.goal = goal;
+        this.patience = PATIENCE;
+      }
       aim = made;
       const maker = this.machine.platform.devices.size > 0 && made === 'device' ? 'bound-device' : made;
       choice = this.byName.get(MAKERS[maker]);
@@ -177,17 +215,26 @@ export class Generator {
     const onDevice = choice.type.startsWith('Device');
     let found: { operand: Operand; contextId: number } | undefined;
     let seen = 0;
+    const bound = choice.type !== 'DeviceBindIommufd' || random.chance(0.1);
     for (const one of this.names.descriptors) {
-      const fits = onDevice ? one.role === 'vfio-dev' : one.role === 'iommufd';
-      // The first descriptor is the usual one: programs that keep to one context go deeper.
-      if (fits && (found === undefined || random.below(++seen * 3) === 0)) found = one;
+      const fits = onDevice ? one.role === 'vfio-dev' && this.isBound(one) === bound : one.role === 'iommufd';
+      // The first iommufd is the usual one: programs that keep to one context go deeper.
+      if (fits && (found === undefined || random.below(++seen * (onDevice ? 1 : 3)) === 0)) found = one;
     }
+    if (found === undefined && onDevice && bound && !random.chance(0.1)) return 'bound-device';
+    if (found === undefined && onDevice)
+      found = this.names.descriptors.find(({ role }) => role === 'vfio-dev');
     if (found === undefined) return onDevice ? 'vfio-dev' : 'iommufd';
     const file = this.machine.world.files.get(
       this.machine.world.processes.get(1)?.fds.get(this.machine.descriptor(found.operand)) ?? 0,
     );
     const context = contexts.get(file?.contextId ?? 0) ?? this.firstContext();
     return context === undefined ? 'iommufd' : { operand: found.operand, context };
+  }
+
+  private isBound(one: NamedDescriptor): boolean {
+    const { files, processes } = this.machine.world;
+    return files.get(processes.get(1)?.fds.get(this.machine.descriptor(one.operand)) ?? 0)?.phase === 'bound';
   }
 
   private firstContext(): Context | undefined {

@@ -32,6 +32,8 @@ function dataOf(draft: Draft): void {
 
 function hwptFlags(draft: Draft): number {
   const { random } = draft;
+  // Drivers of real hardware take few sets of flags.
+  if (!draft.isMock && random.chance(0.8)) return random.pick([0, 0, 0, PASID, NEST_PARENT]);
   let flags = 0;
   if (random.chance(0.35)) flags |= NEST_PARENT;
   if (random.chance(0.25)) flags |= DIRTY_TRACKING;
@@ -45,17 +47,20 @@ function pagingAlloc(draft: Draft): void {
   const flags = aimed(draft, hwptFlags(draft));
   draft.set('flags', flags);
   if (flags & FAULT_ID_VALID) draft.live('faultId', 'fault');
-  if (draft.random.chance(0.2)) dataOf(draft);
+  if (draft.random.chance(draft.isMock ? 0.2 : 0.05)) dataOf(draft);
 }
 
 /** The flags that make what the HWPT is wanted for. */
 function aimed(draft: Draft, flags: number): number {
   if (draft.aim === 'nest-parent') return NEST_PARENT | (flags & PASID);
+  if (draft.aim === 'fault-hwpt') return FAULT_ID_VALID | (flags & PASID);
   return draft.aim === 'dirty-hwpt' ? DIRTY_TRACKING | (flags & PASID) : flags;
 }
 
+const NESTED_AIMS: ReadonlySet<string> = new Set(['hwpt-nested', 'viommu-hwpt']);
+
 function nestedAlloc(draft: Draft): void {
-  const onViommu = draft.random.chance(0.5);
+  const onViommu = draft.aim === 'viommu-hwpt' || draft.random.chance(0.5);
   if (onViommu) draft.live('ptId', 'viommu');
   else draft.live('ptId', 'hwpt-paging', (hwpt) => hwpt.nestParent, 'nest-parent');
   const flags = hwptFlags(draft) & (PASID | FAULT_ID_VALID);
@@ -105,19 +110,20 @@ export const hwptFills: Fills = {
   HwptAlloc: (draft) => {
     const dirty = draft.aim === 'dirty-hwpt' && draft.find('device', (one) => one.traits.dirty) !== undefined;
     draft.live('devId', 'device', dirty ? (one) => one.traits.dirty : undefined);
-    const nested = draft.aim === undefined ? draft.random.chance(0.4) : draft.aim === 'hwpt-nested';
+    const share = draft.isMock ? 0.4 : 0.1;
+    const nested = draft.aim === undefined ? draft.random.chance(share) : NESTED_AIMS.has(draft.aim);
     if (nested) nestedAlloc(draft);
     else pagingAlloc(draft);
     draft.make('outHwptId');
   },
   HwptSetDirtyTracking: (draft) => {
-    const wanted = !draft.random.chance(draft.edge);
+    const wanted = draft.isMock && !draft.random.chance(draft.edge);
     draft.live('hwptId', 'hwpt-paging', wanted ? (hwpt) => hwpt.dirtyOps : undefined, 'dirty-hwpt');
-    draft.set('flags', draft.random.chance(0.75) ? 1 : 0);
+    draft.set('flags', draft.aim === 'tracking' || draft.random.chance(0.75) ? 1 : 0);
   },
   HwptGetDirtyBitmap: (draft) => {
     const { random } = draft;
-    const wanted = !random.chance(draft.edge);
+    const wanted = draft.isMock && !random.chance(draft.edge);
     const hwpt = draft.live(
       'hwptId',
       'hwpt-paging',

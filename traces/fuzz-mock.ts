@@ -39,7 +39,11 @@ export const TEST_OPS: readonly StructType[] = [
 
 function mockDomain(draft: Draft): void {
   const { random } = draft;
-  const hwpt = random.chance(0.3) ? draft.find('hwpt-paging') : undefined;
+  const faulting = draft.aim === 'faulting';
+  const raises = (hwpt: { faultId: number }): boolean => hwpt.faultId !== 0;
+  const hwpt =
+    faulting || random.chance(0.3) ? draft.find('hwpt-paging', faulting ? raises : undefined) : undefined;
+  if (faulting && hwpt === undefined) draft.want = 'fault-hwpt';
   if (hwpt !== undefined) draft.object('id', hwpt.id);
   else draft.live('id', 'ioas');
   for (const field of ['outStdevId', 'outHwptId', 'outIdevId']) draft.make(field);
@@ -75,6 +79,12 @@ function behind(draft: Draft): void {
 }
 
 function move(draft: Draft): void {
+  if (draft.aim === 'reporting') {
+    // A device reports to a vIOMMU after it was put on a nested HWPT of it, and needs a vDEVICE for that.
+    if (moveToViommu(draft)) return;
+    draft.want = draft.find('vdevice') === undefined ? 'vdevice' : 'viommu-hwpt';
+    return;
+  }
   if (draft.random.chance(0.25) && moveToViommu(draft)) return;
   draft.live('id', 'selftest');
   pageTable(draft, 'ptId');
@@ -104,12 +114,29 @@ const raisesFaults = (draft: Draft) => (device: Device) => {
 const withPasids = (draft: Draft) => (one: { deviceId: number }) =>
   (objectOf(draft.context, one.deviceId, 'device') as Device).traits.maxPasids > 1;
 
+/** Names a mock device and a PASID that it has attached. */
+function attachedPasid(draft: Draft): boolean {
+  const { random, context } = draft;
+  let seen = 0;
+  let found: [number, number] | undefined;
+  for (const group of context.groups.values())
+    for (const [pasid, slot] of group.slots)
+      if (pasid !== 0 && random.below(++seen) === 0) found = [slot.deviceIds[0] ?? 0, pasid];
+  const selftest = draft.find('selftest', (one) => one.deviceId === found?.[0]);
+  if (found === undefined || selftest === undefined) return false;
+  draft.object('id', selftest.id);
+  draft.set('pasid', found[1]);
+  return true;
+}
+
 const pasidMove: Fill = (draft) => {
   const { random } = draft;
   const fits = withPasids(draft);
   const able = random.chance(0.85) && draft.find('selftest', fits) !== undefined;
-  draft.live('id', 'selftest', able ? fits : undefined);
-  draft.set('pasid', usualPasid(draft));
+  if (draft.type !== 'TestPasidReplace' || random.chance(0.2) || !attachedPasid(draft)) {
+    draft.live('id', 'selftest', able ? fits : undefined);
+    draft.set('pasid', usualPasid(draft));
+  }
   const compatible = random.chance(0.8) ? draft.find('hwpt-paging', (hwpt) => hwpt.pasidCompat) : undefined;
   if (compatible !== undefined) draft.object('ptId', compatible.id);
   else pageTable(draft, 'ptId');
@@ -118,9 +145,10 @@ const pasidMove: Fill = (draft) => {
 function dirty(draft: Draft): void {
   const { random } = draft;
   const wanted = !random.chance(draft.edge);
-  const hwpt = draft.live('id', 'hwpt-paging', wanted ? (one) => one.dirtyTracking : undefined, 'dirty-hwpt');
+  const hwpt = draft.live('id', 'hwpt-paging', wanted ? (one) => one.dirtyTracking : undefined, 'tracking');
   if (hwpt === undefined) return;
   const area = anyArea(draft, mustBe(draft.context, hwpt.ioasId, 'ioas'));
+  if (area === undefined && random.chance(0.7)) draft.want = 'area';
   const pageSize = random.pick([0x800n, 0x800n, 0x1000n]);
   draft.set64('iova', area === undefined ? usualIova(draft) : area.iova);
   draft.set64(
@@ -197,8 +225,9 @@ export const mockFills: Fills = {
   },
   TestTriggerIopf: (draft) => {
     const able = draft.find('device', raisesFaults(draft));
-    if (able === undefined) draft.live('devId', 'device');
-    else draft.object('devId', able.id);
+    if (able !== undefined) draft.object('devId', able.id);
+    else if (draft.random.chance(0.5)) draft.want = 'faulting';
+    else draft.live('devId', 'device');
     draft.set('pasid', draft.random.chance(0.6) ? 0 : usualPasid(draft));
     draft.set('grpid', draft.random.below(4));
     draft.set('perm', draft.random.below(4));
@@ -210,12 +239,14 @@ export const mockFills: Fills = {
   },
   TestTriggerVevent: (draft) => {
     const able = draft.find('device', (one) => one.viommuId !== 0);
-    if (able === undefined) draft.live('devId', 'device');
-    else draft.object('devId', able.id);
+    if (able !== undefined) draft.object('devId', able.id);
+    else if (draft.random.chance(0.5)) draft.want = 'reporting';
+    else draft.live('devId', 'device');
   },
   TestPasidAttach: pasidMove,
   TestPasidReplace: pasidMove,
   TestPasidDetach: (draft) => {
+    if (draft.random.chance(0.8) && attachedPasid(draft)) return;
     draft.live('id', 'selftest');
     draft.set('pasid', usualPasid(draft));
   },

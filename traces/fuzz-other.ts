@@ -50,21 +50,36 @@ const dup: Propose = (_machine, names, random) => {
   return { call: 'dup', fd: random.pick(names.descriptors).operand, make: names.fresh(), props: NO_PROPS };
 };
 
-/** Lengths around whole records; odd ones are refused, or read less. */
-const read: Propose = (_machine, names, random) => {
-  const fault = descriptor(names, random, 'fault');
-  const eventq = descriptor(names, random, 'eventq');
-  const plain = random.chance(0.05) ? descriptor(names, random, 'iommufd') : undefined;
-  const fd = plain ?? (random.chance(0.5) ? (fault ?? eventq) : (eventq ?? fault));
-  if (fd === undefined) return undefined;
-  const length =
-    fd === fault && !random.chance(0.15)
-      ? RECORD_BYTES * random.below(4)
-      : random.pick([0, 7, 8, 11, 12, 16, 20, 24, 36, 39, 41, 64]);
+/** Lengths around whole records; odd ones are refused, or read less. Where something waits to be read it is read. */
+const read: Propose = (machine, names, random) => {
+  const waiting = fullQueue(machine, random);
+  const role = waiting ?? random.pick(['fault', 'eventq', 'fault', 'eventq', 'iommufd']);
+  const fd = descriptor(names, random, role);
+  if (fd === undefined || (waiting === undefined && random.chance(0.6))) return undefined;
+  const whole = role === 'fault' && !random.chance(0.15);
+  const length = whole
+    ? RECORD_BYTES * random.pick([0, 1, 1, 2, 3])
+    : random.pick([0, 7, 8, 11, 12, 16, 20, 24, 36, 39, 41, 64]);
   return { call: 'read', fd, length, props: NO_PROPS };
 };
 
+/** The kind of a queue that has something in it. */
+function fullQueue(machine: ProgramMachine, random: Random): 'fault' | 'eventq' | undefined {
+  let found: 'fault' | 'eventq' | undefined;
+  let seen = 0;
+  for (const context of machine.world.contexts.values()) {
+    for (const object of context.objects) {
+      if (object?.kind !== 'fault' && object?.kind !== 'veventq') continue;
+      if (object.queued.length > 0 && random.below(++seen) === 0)
+        found = object.kind === 'fault' ? 'fault' : 'eventq';
+    }
+  }
+  return found;
+}
+
 const write: Propose = (machine, names, random) => {
+  const pending = pendingCookies(machine);
+  if (pending.length === 0 && random.chance(0.6)) return undefined;
   const fault = random.chance(0.9) ? descriptor(names, random, 'fault') : undefined;
   const fd = fault ?? descriptor(names, random, random.chance(0.7) ? 'eventq' : 'iommufd');
   if (fd === undefined) return undefined;
@@ -72,7 +87,6 @@ const write: Propose = (machine, names, random) => {
   const length = random.chance(0.1) ? random.pick([0, 4, 7, 9, 12]) : count * RESPONSE_BYTES;
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
-  const pending = pendingCookies(machine);
   for (let at = 0; at + RESPONSE_BYTES <= length; at += RESPONSE_BYTES) {
     const known = pending.length > 0 && random.chance(0.75);
     view.setUint32(at, known ? random.pick(pending) : random.below(4), true);
@@ -152,6 +166,12 @@ const value: Propose = (_machine, names, random) => {
   return ioctlStep(fd, request, arg, new Uint8Array(0));
 };
 
+/** The VFIO container falls back to the first version of TYPE1: areas may be cut. */
+const type1: Propose = (_machine, names, random) => {
+  const fd = descriptor(names, random, 'iommufd');
+  return fd === undefined ? undefined : ioctlStep(fd, VFIO_SET_IOMMU, 1n, new Uint8Array(0));
+};
+
 /** Numbers that no command has, and ioctls on descriptors that take none. */
 const stray: Propose = (_machine, names, random, taken): IoctlStep | undefined => {
   const role = random.pick(['iommufd', 'iommufd', 'fault', 'eventq', 'access']);
@@ -171,14 +191,15 @@ const others = {
   'open-device': { weight: 1, needs: hasDevices, propose: openDevice },
   close: { weight: 1, propose: close },
   dup: { weight: 0.2, propose: dup },
-  read: { weight: 2, propose: read },
-  write: { weight: 2, propose: write },
+  read: { weight: 4, propose: read },
+  write: { weight: 3, propose: write },
   mmap: { weight: 0.5, needs: hasWindows, propose: mmap },
   munmap: { weight: 0.3, needs: hasWindows, propose: munmap },
   memfd: { weight: 0.2, propose: memfd },
   ftruncate: { weight: 0.3, propose: ftruncate },
   cred: { weight: 0.4, propose: cred },
   value: { weight: 0.6, propose: value },
+  type1: { weight: 0.2, propose: type1 },
   stray: { weight: 0.15, propose: stray },
 } as const satisfies Record<string, Other>;
 

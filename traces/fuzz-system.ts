@@ -48,7 +48,7 @@ export class FuzzSystem implements Walkable<Step> {
   start(): void {
     this.machine.start(FUZZ_MEMORY);
     this.reference?.start();
-    this.generator.names.clear();
+    this.generator.clear();
     this.places.length = 0;
     this.faultFound = undefined;
     this.taken = 0;

@@ -105,6 +105,8 @@ export const vfioFills: Fills = {
     const { random, context } = draft;
     const ioas = objectOf(context, context.compatIoasId, 'ioas');
     if (ioas === undefined && !random.chance(draft.edge)) draft.want = 'compat';
+    else if (ioas?.largePages && random.chance(0.5)) draft.want = 'type1';
+    else if (ioas !== undefined && areaCount(ioas.areas) === 0) draft.want = 'compat-area';
     const all = random.chance(0.15);
     draft.set('flags', all ? 2 : random.chance(draft.edge) ? 4 : 0);
     if (all && !random.chance(draft.edge)) return;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { applyDefect, readDefects } from '../../bench/fuzz-defect-patch.ts';
-import { findDefect, LENGTH_MAX, RUNS_MAX } from '../../bench/fuzz-defects.ts';
+import { commandsOf, findDefect, LENGTH_MAX, RUNS_MAX } from '../../bench/fuzz-defects.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const defects = readDefects(fileURLToPath(new URL('.', import.meta.url)));
@@ -27,9 +27,10 @@ describe('seeded defects', () => {
     async (name) => {
       const defect = defects.find((one) => one.name.endsWith(name));
       if (defect === undefined) throw new Error(`no defect ${name}`);
-      const { runs, shrunk } = await findDefect(root, defect);
-      expect(runs).toBeLessThanOrEqual(RUNS_MAX);
-      expect(shrunk?.program.steps.length).toBeLessThanOrEqual(LENGTH_MAX);
+      const finding = await findDefect(root, defect);
+      expect(finding.runs).toBeLessThanOrEqual(RUNS_MAX);
+      expect(commandsOf(finding)).toBeGreaterThan(0);
+      expect(commandsOf(finding)).toBeLessThanOrEqual(LENGTH_MAX);
     },
     60_000,
   );
