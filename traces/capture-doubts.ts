@@ -41,7 +41,8 @@ const BEHIND: ReadonlyMap<number, readonly [assumed: string, fact: string]> = ne
 
 export class CaptureDoubts implements LineFeed {
   private readonly inner: LineFeed;
-  private readonly engine: ReplayEngine;
+  readonly engine: ReplayEngine;
+  private readonly header: TraceLine;
   private readonly assumed: readonly string[] | undefined;
   /** Contexts of whose state nothing is claimed any more, and why. */
   private readonly clouded = new Map<number, string>();
@@ -49,11 +50,20 @@ export class CaptureDoubts implements LineFeed {
   constructor(inner: LineFeed, engine: ReplayEngine, header: TraceLine) {
     this.inner = inner;
     this.engine = engine;
+    this.header = header;
     this.assumed = header.assumed;
   }
 
   finish(): void {
     this.inner.finish();
+  }
+
+  /** As it is now, on a copy of the engine's world: to try what follows. */
+  fork(): { engine: ReplayEngine; doubts: CaptureDoubts } {
+    const engine = this.engine.clone();
+    const doubts = new CaptureDoubts(engine, engine, this.header);
+    for (const [context, reason] of this.clouded) doubts.clouded.set(context, reason);
+    return { engine, doubts };
   }
 
   /** Whether something is claimed of the state of this context. */
@@ -166,7 +176,8 @@ function contextOf(world: World, { pid, fd }: IoctlLine): number {
   return (fileId === undefined ? undefined : world.files.get(fileId))?.contextId ?? NO_CONTEXT;
 }
 
-function doubtful(
+/** The result as one that cannot be told for lack of a fact. */
+export function doubtful(
   result: Pick<CallResult, 'line' | 'command' | 'broken' | 'context' | 'outcome'>,
   missing: string,
 ): CallResult {

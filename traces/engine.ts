@@ -241,14 +241,20 @@ export class ReplayEngine {
     const trusted = decide(this.site, command);
     this.site.trusting = false;
     if (trusted.missing !== undefined || trusted.events.length === 0) return;
-    const { kernel, platform } = this.options;
-    const fork = new ReplayEngine(copyWorld(this.world), { kernel, platform });
-    fork.site.upcoming = this.site.upcoming;
-    fork.random = this.random;
-    fork.line = this.line;
-    fork.seenLast = this.seenLast;
+    const fork = this.clone();
     fork.apply(trusted.events);
     this.fork = fork;
+  }
+
+  /** An engine that goes on from here without this one noticing; nobody is told of what it does. */
+  clone(): ReplayEngine {
+    const { kernel, platform } = this.options;
+    const clone = new ReplayEngine(copyWorld(this.world), { kernel, platform });
+    clone.site.upcoming = this.site.upcoming;
+    clone.random = this.random;
+    clone.line = this.line;
+    clone.seenLast = this.seenLast;
+    return clone;
   }
 
   private dispatch(file: OpenFile, number: number) {
