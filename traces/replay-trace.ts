@@ -4,9 +4,18 @@ import { USER_TOP } from '../machines/address-space.ts';
 import { type KernelProfile, kernelProfiles } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
-import { CaptureDoubts, type LineFeed } from './capture-doubts.ts';
+import { CaptureDoubts, doubtful } from './capture-doubts.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { Hypotheses } from './hypotheses.ts';
+import {
+  explainedAsRecorded,
+  type Linearised,
+  linearise,
+  linearised,
+  overlappingCalls,
+  windowLength,
+} from './linearise.ts';
+import { feedStep, type Step } from './linearise-step.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
 import { fileName, type ReadOptions } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
@@ -47,6 +56,8 @@ const LOOKAHEAD = 32;
 export type ReplayReceiver = Readonly<{
   /** A header was read; recordings written one after another into one file have several. */
   onSession?: (session: Session) => void;
+  /** Calls overlapped, and the order in which they began does not explain their results. */
+  onWindow?: (window: Linearised) => void;
   /** The engine answered a call; `stop` ends the reading. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
   onCall: (result: CallResult, session: Session) => void | 'stop';
@@ -123,6 +134,11 @@ export async function replayTrace(
   if (replay.drain() !== 'stop') replay.finish();
 }
 
+/** Too many orders to try: what differs in one of them says nothing. */
+function unordered(result: CallResult): CallResult {
+  return result.verdict === 'diverging' ? doubtful(result, 'the order of overlapping calls') : result;
+}
+
 /** The lines on their way to the engine, which sees some of them ahead. */
 class TraceReplay {
   private readonly file: string;
@@ -133,7 +149,7 @@ class TraceReplay {
   private readonly upcoming: RecordedLine[] = [];
   private readonly lineNumbers: number[] = [];
   private session: Session | undefined;
-  private feed: LineFeed | undefined;
+  private feed: CaptureDoubts | undefined;
   private seq = 0;
   private stopped = false;
 
@@ -163,12 +179,58 @@ class TraceReplay {
   }
 
   private next(): 'stop' | undefined {
+    const length = windowLength(this.upcoming, LOOKAHEAD);
+    if (length > 1 && this.concerns(length)) return this.nextWindow(length);
     const line = this.upcoming.shift();
     const lineNumber = this.lineNumbers.shift();
     if (line === undefined || lineNumber === undefined) return undefined;
     if (this.replay(line, lineNumber) !== 'stop') return undefined;
     this.stopped = true;
     return 'stop';
+  }
+
+  /** Whether calls of one process overlap in the lines at hand, all of them wanted and of one recording. */
+  private concerns(length: number): boolean {
+    const lines = this.upcoming.slice(0, length);
+    const calls = lines.filter((line) => line.ev === 'ioctl');
+    const [first] = calls;
+    if (first === undefined || this.feed === undefined) return false;
+    const threads = calls.some(({ pid, tid }) => pid === first.pid && tid !== first.tid);
+    return threads && lines.every((line) => line.ev !== 'trace' && line.seq <= this.until);
+  }
+
+  /** Calls that overlap: in the order in which they began if that explains them, or in one that does. */
+  private nextWindow(length: number): 'stop' | undefined {
+    const { session, feed } = this;
+    const calls = overlappingCalls(this.upcoming.splice(0, length));
+    const lineNumbers = this.lineNumbers.splice(0, length);
+    if (session === undefined || feed === undefined) return undefined;
+    const plain = calls.map((call) => ({ call, alternative: undefined }));
+    const results = this.guarded(lineNumbers[0] ?? 0, () => {
+      if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, plain);
+      const explanation = linearise(feed, calls);
+      const answered = this.feedSteps(feed, explanation.kind === 'ordered' ? explanation.steps : plain);
+      this.receiver.onWindow?.(linearised(calls, explanation));
+      return explanation.kind === 'undecided' ? answered.map(unordered) : answered;
+    });
+    for (const result of results) {
+      if (this.receiver.onCall(result, session) !== 'stop') continue;
+      this.stopped = true;
+      return 'stop';
+    }
+    return undefined;
+  }
+
+  /** The answers in the order of the recording. */
+  private feedSteps(doubts: CaptureDoubts, steps: readonly Step[]): CallResult[] {
+    const moved = new Map<number, number>();
+    const results: CallResult[] = [];
+    for (const step of steps) {
+      if ('seq' in step.call.line) this.seq = step.call.line.seq;
+      const result = feedStep({ engine: doubts.engine, doubts, moved }, step);
+      if (result !== undefined) results.push(result);
+    }
+    return results.sort((one, other) => one.line.seq - other.line.seq);
   }
 
   private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
