@@ -42,6 +42,7 @@ export async function replayFile(
       },
       {
         onSession: (session) => report.begin(session),
+        onWindow: (window) => report.addWindow(window),
         onCall: (result) => report.add(result),
       },
     );

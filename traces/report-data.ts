@@ -35,6 +35,18 @@ export type Undetermined = Readonly<{
 
 export type BrokenInvariant = Readonly<{ trace: string; seq: number; invariant: string; detail: string }>;
 
+/**
+ * Calls that overlapped and that the order of their beginnings does not explain: the order that does, with what they saw of each
+ * other; or, where none does, the smallest set that conflicts.
+ */
+export type Overlap = Readonly<{
+  trace: string;
+  calls: readonly number[];
+  order: readonly number[] | null;
+  effects: readonly Readonly<{ seq: number; effect: string; cause: number }>[];
+  conflict: readonly number[] | null;
+}>;
+
 /** An invariant of the model itself that broke: the rest of the trace was not checked. */
 export type Defect = Readonly<{ trace: string; seq: number; detail: string }>;
 
@@ -54,6 +66,7 @@ export type ReportData = {
   undetermined: Undetermined[];
   reasons: Record<string, Reason>;
   invariants: BrokenInvariant[];
+  overlaps: Overlap[];
   defects: Defect[];
   damaged: Damage[];
 };
@@ -73,6 +86,7 @@ export function emptyReport(): ReportData {
     undetermined: [],
     reasons: {},
     invariants: [],
+    overlaps: [],
     defects: [],
     damaged: [],
   };
@@ -119,6 +133,7 @@ export function mergeReport(into: ReportData, from: ReportData, limit: number): 
   addUpTo(limit, into.divergences, from.divergences);
   addUpTo(limit, into.undetermined, from.undetermined);
   addUpTo(limit, into.invariants, from.invariants);
+  addUpTo(limit, into.overlaps, from.overlaps);
   into.defects.push(...from.defects);
   into.damaged.push(...from.damaged);
 }

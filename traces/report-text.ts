@@ -1,7 +1,7 @@
 /** The report of a replay for a person: a table by command, then what deserves a look, each with its reason. */
 import type { Rule } from '../events/rule.ts';
 import { RULES } from '../events/rules.ts';
-import type { Counts, Divergence, ReportData } from './report-data.ts';
+import type { Counts, Divergence, Overlap, ReportData } from './report-data.ts';
 
 /** How a terminal shows it; the identity where there are no colours. */
 export type Paint = Readonly<{
@@ -22,6 +22,7 @@ export type TextOptions = Readonly<{
 
 const DIVERGENCES_SHOWN = 10;
 const REASONS_SHOWN = 5;
+const OVERLAPS_SHOWN = 5;
 const COLUMNS = ['calls', 'conforming', 'diverging', 'undetermined', 'unchecked', 'unrecorded'] as const;
 const OPTIONAL: ReadonlySet<string> = new Set(['unchecked', 'unrecorded']);
 const GAP = 2;
@@ -48,6 +49,7 @@ export function reportText(data: ReportData, options: TextOptions): string {
     divergences(data, options),
     reasons(data, options.paint),
     invariants(data, options.paint),
+    overlaps(data, options),
     verdict(data, options.paint),
   ];
   return sections.filter((lines) => lines.length > 0).join('\n\n');
@@ -179,6 +181,21 @@ function invariants({ invariants: found }: ReportData, paint: Paint): string {
   });
   const rest = found.length > shown.length ? `, the first ${shown.length}` : '';
   return [paint.bold(`${many(found.length, 'broken invariant')}${rest}:`), ...shown].join('\n');
+}
+
+function overlaps({ overlaps: found }: ReportData, { paint, all }: TextOptions): string {
+  if (found.length === 0) return '';
+  const shown = all ? found : found.slice(0, OVERLAPS_SHOWN);
+  const rest = found.length > shown.length ? `, the first ${shown.length}` : '';
+  const title = paint.bold(`${many(found.length, 'set')} of overlapping calls in another order${rest}:`);
+  return [title, ...shown.map(overlap)].join('\n');
+}
+
+function overlap({ trace, calls, order, effects, conflict }: Overlap): string {
+  const saw = effects.map(({ seq, effect, cause }) => `; ${seq} saw ${effect} of ${cause}`).join('');
+  const explained = order === null ? 'no order was found' : `explained as ${order.join(', ')}${saw}`;
+  const said = conflict === null ? explained : `no order explains ${conflict.join(', ')}`;
+  return `  ${trace} seq ${calls[0]} to ${calls.at(-1)}: ${said}`;
 }
 
 function verdict({ totals, invariants: broken, defects: ours }: ReportData, paint: Paint): string {

@@ -1,6 +1,7 @@
 /** What the calls of one trace add up to, and the JSON object that `ioasis replay --json` prints. */
 import type { Violation } from '../reducers/invariants-register.ts';
 import type { CallResult } from './engine.ts';
+import type { Linearised } from './linearise.ts';
 import { namedObjects } from './named-objects.ts';
 import type { RecordedLine } from './recording.ts';
 import type { ModelDefect, Session } from './replay-trace.ts';
@@ -58,6 +59,13 @@ export class TraceReport {
     invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
   }
 
+  /** Overlapping calls that the order of their beginnings does not explain. */
+  addWindow({ calls, order, effects, conflict }: Linearised): void {
+    const { overlaps } = this.data;
+    if (overlaps.length >= this.limit) return;
+    overlaps.push({ trace: this.trace, calls, order: order ?? null, effects, conflict: conflict ?? null });
+  }
+
   /** The model itself broke: the rest of the trace is not checked. */
   addDefect(defect: ModelDefect): void {
     this.data.defects.push({ trace: this.trace, seq: defect.seq, detail: defect.message });
@@ -110,7 +118,7 @@ export function isClean({ totals, invariants, defects }: ReportData): boolean {
 
 /** The object of `ioasis replay --json`, without how long it took. The order of keys and entries is fixed. */
 export function reportJson(data: ReportData): Record<string, unknown> {
-  const { totals, divergences, undetermined, invariants, defects, damaged } = data;
+  const { totals, divergences, undetermined, invariants, overlaps, defects, damaged } = data;
   const commands = Object.keys(data.commands).sort();
   return {
     schema: 'ioasis.replay/1',
@@ -121,6 +129,7 @@ export function reportJson(data: ReportData): Record<string, unknown> {
     divergences,
     undetermined,
     invariants,
+    overlaps,
     defects,
     damaged,
   };
