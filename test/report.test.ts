@@ -161,6 +161,7 @@ describe('reportJson', () => {
       'invariants',
       'defects',
       'damaged',
+      'overlaps',
     ]);
     expect(json['schema']).toBe('ioasis.replay/1');
   });

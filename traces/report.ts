@@ -129,8 +129,8 @@ export function reportJson(data: ReportData): Record<string, unknown> {
     divergences,
     undetermined,
     invariants,
-    overlaps,
     defects,
     damaged,
+    overlaps,
   };
 }
