@@ -79,7 +79,7 @@ export class Draft {
     this.type = type;
     this.context = context;
     this.layout = commandLayouts[type];
-    SCRATCH.fill(0);
+    SCRATCH.fill(0, 0, this.layout.size);
     this.view.setUint32(0, this.layout.size, true);
     this.uses = [];
     this.makes = [];

@@ -2,7 +2,7 @@
 import type { CommandType } from '../events/command.ts';
 import { IOMMU_TEST_CMD } from '../events/ioctl-number.ts';
 import type { Random } from '../explore/random.ts';
-import type { Context } from '../machines/world.ts';
+import type { Context, OpenFile } from '../machines/world.ts';
 import { Draft, type Fills, type StructType, type Want } from './fuzz-draft.ts';
 import { hwptFills } from './fuzz-hwpt.ts';
 import { ioasFills } from './fuzz-ioas.ts';
@@ -15,12 +15,23 @@ import { containerIoctls, deviceIoctls, nativeIoctls } from './ioctl-table.ts';
 import { type IoctlStep, NO_PROPS, type Operand, type Step } from './program.ts';
 import type { ProgramMachine } from './program-machine.ts';
 import { READ_ONLY_START, STRUCT_START, STRUCT_STRIDE } from './program-memory.ts';
+import { PID } from './program-site.ts';
 
 const fills: Fills = { ...ioasFills, ...hwptFills, ...viommuFills, ...vfioFills, ...mockFills };
 
 /** One thing that can be proposed: a command filled well or with something wrong, or another call. */
 export type Choice =
-  | Readonly<{ name: string; type: StructType; request: number; wrong: boolean; weight: number }>
+  | Readonly<{
+      name: string;
+      type: StructType;
+      request: number;
+      /** Of IOMMU_TEST_CMD; 0 for all other commands. */
+      op: number;
+      /** Asked of a VFIO device file. */
+      onDevice: boolean;
+      wrong: boolean;
+      weight: number;
+    }>
   | Readonly<{ name: string; other: OtherCall; weight: number }>;
 
 /** Commands that are drawn more or less often than others before anything is learned. */
@@ -92,6 +103,8 @@ const GOAL_SHARE = 0.7;
 /** How far back a chain of wants is followed. */
 const DEPTH = 6;
 const READ_ONLY_SHARE = 0.03;
+/** How often a command is asked of the first iommufd. */
+const USUAL_SHARE = 0.8;
 
 /** Everything that a target can be asked. `wrong`: share of calls with something wrong, 0 to 1. */
 export function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
@@ -101,8 +114,10 @@ export function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
   const add = (type: StructType, request: number) => {
     const weight = WEIGHTS[type] ?? 1;
     if (fills[type] === undefined) return;
-    choices.push({ name: type, type, request, wrong: false, weight: weight * (1 - wrong) });
-    choices.push({ name: `${type}!`, type, request, wrong: true, weight: weight * wrong });
+    const op = request === IOMMU_TEST_CMD ? TEST_OPS.indexOf(type) : 0;
+    const asked = { type, request, op, onDevice: type.startsWith('Device') };
+    choices.push({ name: type, ...asked, wrong: false, weight: weight * (1 - wrong) });
+    choices.push({ name: `${type}!`, ...asked, wrong: true, weight: weight * wrong });
   };
   for (const { number, type } of nativeIoctls.values())
     if (number <= kernel.lastIoctl) add(type as StructType, number);
@@ -131,6 +146,7 @@ export class Generator {
     this.machine = machine;
     this.choices = choicesOf(machine, wrong);
     this.draft = new Draft(this.names, machine.site.context);
+    this.draft.isMock = machine.platform.driver.name === 'mock';
     for (const choice of this.choices) this.byName.set(choice.name, choice);
   }
 
@@ -178,9 +194,7 @@ export class Generator {
     draft.random = random;
     draft.begin(choice.type, where.context);
     draft.aim = aim;
-    draft.isMock = this.machine.platform.driver.name === 'mock';
-    const op = choice.request === IOMMU_TEST_CMD ? TEST_OPS.indexOf(choice.type) : 0;
-    if (op > 0) draft.set('op', op);
+    if (choice.op > 0) draft.set('op', choice.op);
     fills[choice.type]?.(draft);
     if (draft.want !== undefined) return draft.want;
     const at = BigInt(STRUCT_START + taken * STRUCT_STRIDE);
@@ -212,29 +226,39 @@ export class Generator {
     random: Random,
   ): { operand: Operand; context: Context } | Want {
     const { contexts } = this.machine.world;
-    const onDevice = choice.type.startsWith('Device');
-    let found: { operand: Operand; contextId: number } | undefined;
+    const { onDevice } = choice;
+    const file = onDevice ? undefined : this.usualFile();
+    if (file !== undefined && random.chance(USUAL_SHARE)) return file;
+    let found: NamedDescriptor | undefined;
     let seen = 0;
     const bound = choice.type !== 'DeviceBindIommufd' || random.chance(0.1);
     for (const one of this.names.descriptors) {
       const fits = onDevice ? one.role === 'vfio-dev' && this.isBound(one) === bound : one.role === 'iommufd';
-      // The first iommufd is the usual one: programs that keep to one context go deeper.
-      if (fits && (found === undefined || random.below(++seen * (onDevice ? 1 : 3)) === 0)) found = one;
+      if (fits && random.below(++seen) === 0) found = one;
     }
     if (found === undefined && onDevice && bound && !random.chance(0.1)) return 'bound-device';
     if (found === undefined && onDevice)
       found = this.names.descriptors.find(({ role }) => role === 'vfio-dev');
     if (found === undefined) return onDevice ? 'vfio-dev' : 'iommufd';
-    const file = this.machine.world.files.get(
-      this.machine.world.processes.get(1)?.fds.get(this.machine.descriptor(found.operand)) ?? 0,
-    );
-    const context = contexts.get(file?.contextId ?? 0) ?? this.firstContext();
+    const context = contexts.get(this.fileOf(found)?.contextId ?? 0) ?? this.firstContext();
     return context === undefined ? 'iommufd' : { operand: found.operand, context };
   }
 
-  private isBound(one: NamedDescriptor): boolean {
+  /** The first iommufd: programs that keep to one context go deeper. */
+  private usualFile(): { operand: Operand; context: Context } | undefined {
+    const [first] = this.names.descriptors;
+    if (first?.role !== 'iommufd') return undefined;
+    const context = this.machine.world.contexts.get(this.fileOf(first)?.contextId ?? 0);
+    return context === undefined ? undefined : { operand: first.operand, context };
+  }
+
+  private fileOf(one: NamedDescriptor): OpenFile | undefined {
     const { files, processes } = this.machine.world;
-    return files.get(processes.get(1)?.fds.get(this.machine.descriptor(one.operand)) ?? 0)?.phase === 'bound';
+    return files.get(processes.get(PID)?.fds.get(this.machine.descriptor(one.operand)) ?? 0);
+  }
+
+  private isBound(one: NamedDescriptor): boolean {
+    return this.fileOf(one)?.phase === 'bound';
   }
 
   private firstContext(): Context | undefined {

@@ -1,4 +1,5 @@
 /** One thing wrong with a call that was right: its size, its memory, a flag, an id, a number near an edge. */
+import type { StructLayout } from './decode-struct.ts';
 import type { Draft } from './fuzz-draft.ts';
 import { bent, ODD_NUMBERS } from './fuzz-values.ts';
 import { roleOf } from './program-fields.ts';
@@ -58,9 +59,20 @@ function badPlace(draft: Draft): Placement {
   }
 }
 
+const namesByLayout = new Map<StructLayout, readonly string[]>();
+
+function namesOf(layout: StructLayout): readonly string[] {
+  let names = namesByLayout.get(layout);
+  if (names === undefined) {
+    names = Object.keys(layout.fields);
+    namesByLayout.set(layout, names);
+  }
+  return names;
+}
+
 function bendField(draft: Draft, which: 'number' | 'any'): void {
   const { random, layout, type } = draft;
-  const names = Object.keys(layout.fields);
+  const names = namesOf(layout);
   for (let tries = 0; tries < 8; tries++) {
     const name = names[1 + random.below(names.length - 1)];
     if (name === undefined || (name === 'op' && layout.name === TEST_STRUCT)) continue;

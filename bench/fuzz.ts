@@ -1,0 +1,171 @@
+/**
+ * Calls a second of the fuzzer, invariants on, beside the usual way to do this: fc.commands() over a model that Immer keeps
+ * immutable, checked by the same invariants. Both take turns on one core, so the ratio means something on a busy machine, too.
+ */
+import fc from 'fast-check';
+import type { Command } from '../events/command.ts';
+import { decide } from '../machines/decide.ts';
+import { kernelProfiles } from '../machines/kernel-profile.ts';
+import type { Site } from '../machines/site.ts';
+import { emptyWorld, type World } from '../machines/world.ts';
+import { evolve } from '../reducers/evolve.ts';
+import { checkInvariants } from '../reducers/invariants.ts';
+import { CHUNK_RUNS, fuzzChunk } from '../traces/fuzz.ts';
+import { platformOf } from '../traces/platform-of.ts';
+import { headerOf, targetOf } from '../traces/program-target.ts';
+import { ratio, takeTurns } from './measure.ts';
+
+const ROUNDS = 5;
+const COMMANDS = 30;
+const BASELINE_RUNS = 40;
+const PID = 1;
+const FD = 3;
+
+const target = targetOf('7.3.4', 'mock');
+const platform = platformOf(headerOf(target), undefined);
+const kernel = kernelProfiles.get(target.kernel);
+if (kernel === undefined) throw new Error(`invariant: no profile of ${target.kernel}`);
+const profile = kernel;
+
+/** The model and the system under test are the same here: what is measured is the way of running commands. */
+type Model = { world: World };
+
+const opened = evolve(emptyWorld(2 ** 47 - 4096), {
+  type: 'ContextOpened',
+  pid: PID,
+  fd: FD,
+  path: '/dev/iommu',
+  kind: 'iommufd',
+});
+
+function siteOf(world: World): Site {
+  const process = world.processes.get(PID);
+  const file = world.files.get(process?.fds.get(FD) ?? 0);
+  const context = world.contexts.get(file?.contextId ?? 0);
+  if (process === undefined || file === undefined || context === undefined)
+    throw new Error('invariant: the baseline has lost its descriptor');
+  return {
+    world,
+    kernel: profile,
+    platform,
+    process,
+    space: world.spaces.get(process.spaceId),
+    context,
+    file,
+    arg: 0x2000_0000,
+    structLength: 72,
+    second: undefined,
+    descriptor: undefined,
+    newFd: -1,
+    trusting: false,
+    reissued: () => false,
+    adoptedIova: undefined,
+  };
+}
+
+class PlainCommand implements fc.Command<Model, Model> {
+  readonly command: Command;
+
+  constructor(command: Command) {
+    this.command = command;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run(model: Model): void {
+    for (const event of decide(siteOf(model.world), this.command).events)
+      model.world = evolve(model.world, event);
+    const [violation] = checkInvariants(model.world);
+    if (violation !== undefined) throw new Error(violation.detail);
+  }
+}
+
+const id = fc.integer({ min: 1, max: 8 });
+const page = fc.integer({ min: 0, max: 15 }).map((at) => BigInt(at) * 0x1000n);
+const test = { size: 72, id: 0 };
+
+const commands: fc.Arbitrary<Command>[] = [
+  fc.constant({ type: 'IoasAlloc', size: 12, flags: 0, outIoasId: 0 }),
+  fc.record({ ioasId: id, iova: page, length: page }).map(({ ioasId, iova, length }) => ({
+    type: 'IoasMap',
+    size: 40,
+    flags: 7,
+    ioasId,
+    reserved: 0,
+    userVa: 0x2020_0000n,
+    length,
+    iova: 0x100_0000n + iova,
+  })),
+  fc.record({ ioasId: id, iova: page, length: page }).map(({ ioasId, iova, length }) => ({
+    type: 'IoasUnmap',
+    size: 24,
+    ioasId,
+    iova: 0x100_0000n + iova,
+    length,
+  })),
+  id.map((one) => ({ type: 'Destroy', size: 8, id: one })),
+  id.map((one) => ({
+    ...test,
+    type: 'TestMockDomain',
+    op: 2,
+    id: one,
+    outStdevId: 0,
+    outHwptId: 0,
+    outIdevId: 0,
+  })),
+  fc
+    .record({ id, ptId: id })
+    .map(({ id: one, ptId }) => ({ ...test, type: 'TestMockDomainReplace', op: 10, id: one, ptId })),
+  fc.record({ devId: id, ptId: id, flags: fc.nat({ max: 15 }) }).map(({ devId, ptId, flags }) => ({
+    type: 'HwptAlloc',
+    size: 48,
+    flags,
+    devId,
+    ptId,
+    outHwptId: 0,
+    reserved: 0,
+    dataType: 0,
+    dataLen: 0,
+    dataUptr: 0n,
+    faultId: 0,
+    reserved2: 0,
+  })),
+];
+
+let ran = 0;
+
+function baseline(): void {
+  const steps = fc.commands(
+    commands.map((arbitrary) => arbitrary.map((command) => new PlainCommand(command))),
+    { size: 'max', maxCommands: COMMANDS },
+  );
+  const property = fc.property(steps, (list) => {
+    for (const _ of list) ran++;
+    const model = { world: opened };
+    fc.modelRun(() => ({ model, real: model }), list);
+  });
+  fc.assert(property, { numRuns: BASELINE_RUNS, seed: 1 });
+}
+
+let chunk = 0;
+let fuzzed = 0;
+
+function fuzzer(): void {
+  const options = { target, seed: 1, commands: COMMANDS, wrong: 0.25 };
+  fuzzed += fuzzChunk(options, chunk++ * CHUNK_RUNS, CHUNK_RUNS).commands;
+}
+
+const times = await takeTurns(ROUNDS, { baseline, fuzzer });
+const turns = ROUNDS + 1;
+const one = { median: times.baseline.median / (ran / turns), least: times.baseline.least / (ran / turns) };
+const other = {
+  median: times.fuzzer.median / (fuzzed / turns),
+  least: times.fuzzer.least / (fuzzed / turns),
+};
+const perSecond = (ms: number) => `${Math.round(1000 / ms)} calls/s`;
+
+console.log(`fc.commands and Immer  ${perSecond(one.median)} (at best ${perSecond(one.least)})`);
+console.log(`ioasis fuzz            ${perSecond(other.median)} (at best ${perSecond(other.least)})`);
+console.log(`the fuzzer is faster by ${ratio(one, other)}`);
