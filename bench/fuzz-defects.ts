@@ -16,6 +16,8 @@ import { buildDefect, type Defect, importFrom, readDefects } from './fuzz-defect
 /** Programs within which a defect has to be found, and commands that its minimal program may have: calls that do not just open. */
 export const RUNS_MAX = 20_000;
 export const LENGTH_MAX = 8;
+/** Failures that are shrunk; the shortest counts. */
+const TRIED = 3;
 const COMMANDS = 30;
 const WRONG = 0.25;
 const SEED = 1;
@@ -56,11 +58,15 @@ function look(defect: Defect, Patched: typeof ProgramMachine): Finding {
   const isDue = (failure: RawFailure | undefined): failure is RawFailure =>
     failure !== undefined && sound.faultOf(failure.steps) === undefined;
   for (let first = 0; first < RUNS_MAX; first += CHUNK_RUNS) {
-    const { failures } = fuzzChunk(options, first, CHUNK_RUNS, models, (found) => isDue(found.at(-1)));
-    const failure = failures.find(isDue);
+    const enough = (found: readonly RawFailure[]) =>
+      found.length >= TRIED && found.filter(isDue).length >= TRIED;
+    const failures = fuzzChunk(options, first, CHUNK_RUNS, models, enough).failures.filter(isDue);
+    const [failure] = failures;
     if (failure === undefined) continue;
-    const shrunk = shrinkFailure(target, failure.steps, failure, new Trier(target, models));
-    return { defect, runs: failure.run + 1, shrunk };
+    const trier = new Trier(target, models);
+    const shrunk = failures.slice(0, TRIED).map((one) => shrinkFailure(target, one.steps, one, trier));
+    shrunk.sort((one, other) => one.program.steps.length - other.program.steps.length);
+    return { defect, runs: failure.run + 1, shrunk: shrunk[0] };
   }
   return { defect, runs: undefined, shrunk: undefined };
 }

@@ -3,12 +3,13 @@
  * immutable, checked by the same invariants. Both take turns on one core, so the ratio means something on a busy machine, too.
  */
 import fc from 'fast-check';
+import { produce } from 'immer';
 import type { Command } from '../events/command.ts';
 import { decide } from '../machines/decide.ts';
 import { kernelProfiles } from '../machines/kernel-profile.ts';
 import type { Site } from '../machines/site.ts';
 import { emptyWorld, type World } from '../machines/world.ts';
-import { evolve } from '../reducers/evolve.ts';
+import { applyEvent, evolve } from '../reducers/evolve.ts';
 import { checkInvariants } from '../reducers/invariants.ts';
 import { CHUNK_RUNS, fuzzChunk } from '../traces/fuzz.ts';
 import { platformOf } from '../traces/platform-of.ts';
@@ -75,8 +76,9 @@ class PlainCommand implements fc.Command<Model, Model> {
   }
 
   run(model: Model): void {
-    for (const event of decide(siteOf(model.world), this.command).events)
-      model.world = evolve(model.world, event);
+    model.world = produce(model.world, (draft: World) => {
+      for (const event of decide(siteOf(draft), this.command).events) applyEvent(draft, event);
+    });
     const [violation] = checkInvariants(model.world);
     if (violation !== undefined) throw new Error(violation.detail);
   }

@@ -60,7 +60,6 @@ const WEIGHTS: Readonly<Partial<Record<CommandType, number>>> = {
   TestMdCheckRefs: 0.7,
   TestSetTempMemoryLimit: 0.2,
   TestUnknownOp: 0.1,
-  IoasNoiommuGetPa: 0.5,
   VfioIommuGetInfo: 0.5,
 };
 

@@ -1,5 +1,5 @@
 /** How the commands of address spaces are filled. */
-import { type Area, areaCount, nthArea } from '../machines/area-tree.ts';
+import { type Area, areaCount, nextAfter, nthArea } from '../machines/area-tree.ts';
 import type { Ioas } from '../machines/objects.ts';
 import type { Draft, Fills } from './fuzz-draft.ts';
 import {
@@ -56,6 +56,10 @@ export function rangeIn(draft: Draft, ioas: Ioas): [bigint, bigint] {
       return [area.iova, random.pick(USUAL_LENGTHS)];
     case 3:
       return [area.iova, (length + PAGE) & U64_MAX];
+    case 4: {
+      const next = nextAfter(ioas.areas, area.last);
+      return [area.iova, next === undefined ? length : (next.last - area.iova + 1n) & U64_MAX];
+    }
     default:
       return [area.iova, length];
   }
@@ -78,10 +82,21 @@ function map(draft: Draft, source: (draft: Draft) => void): void {
   if (ioas === undefined) return;
   const fixed = draft.random.chance(0.75);
   draft.set('flags', flags(draft, fixed));
-  const odd = ioas.align === 1 && draft.random.chance(0.15);
-  draft.set64('length', odd ? draft.random.pick(ODD_LENGTHS) : usualLength(draft));
+  draft.set64('length', usualLength(draft));
   draft.set64('iova', fixed ? target(draft, ioas) : 0n);
+  if (ioas.align === 1 && fixed && draft.random.chance(0.2)) oddLength(draft, ioas);
   source(draft);
+}
+
+/** Bytes of half a page: what two areas fill together can be aligned although neither is. */
+const HALF_PAGE = 0x800n;
+
+/** An area that only an IOAS without domains takes, or one that begins where such a one ends and fills up its half page. */
+function oddLength(draft: Draft, ioas: Ioas): void {
+  const before = anyArea(draft, ioas);
+  const rest = before === undefined ? 0n : (before.last + 1n) % HALF_PAGE;
+  draft.set64('length', rest === 0n ? draft.random.pick(ODD_LENGTHS) : HALF_PAGE - rest);
+  if (before !== undefined && rest !== 0n) draft.set64('iova', (before.last + 1n) & U64_MAX);
 }
 
 /** Where sums wrap: near the end of 64 bits. */
@@ -147,7 +162,7 @@ export const ioasFills: Fills = {
   },
   IoasChangeProcess: () => {},
   IoasNoiommuGetPa: (draft) => {
-    const ioas = draft.live('ioasId', 'ioas');
+    const ioas = draft.live('ioasId', 'ioas', (one) => areaCount(one.areas) > 0, 'area');
     if (ioas === undefined) return;
     const [iova, length] = rangeIn(draft, ioas);
     draft.set64('iova', iova);

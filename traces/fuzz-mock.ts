@@ -267,7 +267,7 @@ export const mockFills: Fills = {
   },
   TestDmabufRevoke: (draft) => {
     draft.descriptor('dmabufFd', 'dmabuf');
-    draft.set('revoked', draft.random.below(2));
+    draft.set('revoked', draft.random.chance(0.8) ? 1 : 0);
   },
   TestUnknownOp: (draft) => draft.set('op', draft.random.pick([0, 24, 0xffff_ffff])),
 };

@@ -1,4 +1,5 @@
 /** The smallest program that fails in the same way, under canonical names: equal bugs give equal programs. */
+import { IOMMU_TEST_CMD } from '../events/ioctl-number.ts';
 import { shrink } from '../explore/shrink.ts';
 import type { Models } from './fuzz.ts';
 import { simpler } from './fuzz-simpler.ts';
@@ -13,6 +14,8 @@ export type ShrunkFailure = Readonly<{ program: Program; fault: Fault }>;
 /** Trials for one failure. */
 const BUDGET = 4000;
 const ROUNDS = 2;
+/** Of struct iommu_test_cmd. */
+const OP_OFFSET = 4;
 
 /** Runs programs one after another on the same machine. */
 export class Trier {
@@ -58,11 +61,38 @@ export function shrinkFailure(
     return found !== undefined && kindOf(found) === kind;
   };
   let program = canonically(steps);
+  const shrunk = (candidate: readonly Step[]): readonly Step[] => {
+    const small = shrink(candidate, { fails, simpler, budget: BUDGET });
+    return inOrder(small, fails);
+  };
   // Under their new names addresses are as plain as can be, and more of a call may turn out to be idle.
   for (let round = 0; round < ROUNDS && fails(program.steps); round++) {
-    const plain = canonically(shrink(program.steps, { fails, simpler, budget: BUDGET }));
+    const plain = canonically(shrunk(program.steps));
     const renamed = renamedAddresses(plain);
     program = fails(renamed.steps) ? renamed : plain;
   }
   return { program, fault: trier.faultOf(program.steps) ?? fault };
+}
+
+/** What a step does, as a number: calls that can stand in either order stand in that of these. */
+function rankOf(step: Step): number {
+  if (step.call !== 'ioctl') return 0;
+  const op =
+    step.request === IOMMU_TEST_CMD && step.bytes.length > OP_OFFSET ? (step.bytes[OP_OFFSET] as number) : 0;
+  return step.request * 0x100 + op;
+}
+
+/** Neighbours are swapped as long as that brings the lower rank first and the program goes on failing. */
+function inOrder(steps: readonly Step[], fails: (candidate: readonly Step[]) => boolean): readonly Step[] {
+  let current = steps;
+  for (let at = 1; at < current.length; at++) {
+    for (let to = at; to > 0; to--) {
+      const [one, other] = [current[to - 1] as Step, current[to] as Step];
+      if (rankOf(one) <= rankOf(other)) break;
+      const swapped = current.with(to - 1, other).with(to, one);
+      if (!fails(swapped)) break;
+      current = swapped;
+    }
+  }
+  return current;
 }

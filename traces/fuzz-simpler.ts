@@ -1,17 +1,20 @@
 /** What a step could be instead, for the shrinker: the same call with less in it. */
 
-import { type IoctlStep, madeBy, type Resource, type Step } from './program.ts';
+import type { StructLayout } from './decode-struct.ts';
+import { type IoctlStep, madeBy, type Resource, type SecondBuffer, type Step } from './program.ts';
 import { type fieldRoles, roleOf } from './program-fields.ts';
-import { READ_ONLY_START, STRUCT_START } from './program-memory.ts';
+import { READ_ONLY_START, SECOND_START, STRUCT_START } from './program-memory.ts';
 import { callNameOf, fieldsOf, type SyzField } from './syz-fields.ts';
 
 const TEST_STRUCT = 'iommu_test_cmd';
 /** Values of 64 bits that everybody knows, the plainest first. */
 const PLAIN: readonly bigint[] = [0n, 0x1000n, 0x100_0000n, 0x2020_0000n];
+const NO_LAYOUT: StructLayout = { name: '', size: 0, minSize: 0, fields: {} };
 const FILE_SIZE = 0x1_0000n;
 
 /** On an earlier resource, in good memory, of the right size, with less in its fields. */
 export function* simpler(step: Step, index: number, steps: readonly Step[]): Generator<Step> {
+  if (step.call === 'open' && step.path === '/dev/vfio/vfio') yield { ...step, path: '/dev/iommu' };
   if (step.call === 'memfd' && step.size !== FILE_SIZE) yield { ...step, size: FILE_SIZE };
   const before = steps.slice(0, index);
   if ('fd' in step && 'resource' in step.fd) {
@@ -116,12 +119,24 @@ function* plainer(step: IoctlStep, { at, width }: SyzField, isBuffer: boolean): 
   }
   if (width !== 4) return;
   const now = view.getUint32(at, true);
-  if ((now & (now - 1)) === 0) return;
-  for (let bit = 31; bit >= 0; bit--) {
-    if (!((now >>> bit) & 1)) continue;
+  for (const value of fewerOrLower(now)) {
     const bytes = Uint8Array.from(step.bytes);
-    viewOf(bytes).setUint32(at, (now & ~(1 << bit)) >>> 0, true);
+    viewOf(bytes).setUint32(at, value, true);
     yield { ...step, bytes };
+  }
+}
+
+/** The number with a bit less, the highest first; with a bit further down. Zero is tried elsewhere. */
+function* fewerOrLower(now: number): Generator<number> {
+  for (let bit = 31; bit >= 0; bit--) {
+    const rest = (now & ~(1 << bit)) >>> 0;
+    if (rest !== now && rest !== 0) yield rest;
+  }
+  for (let bit = 31; bit > 0; bit--) {
+    const rest = (now & ~(1 << bit)) >>> 0;
+    if (rest === now) continue;
+    for (let lower = 0; lower < bit && lower < 8; lower++)
+      if (!((now >>> lower) & 1)) yield (rest | (1 << lower)) >>> 0;
   }
 }
 
@@ -129,9 +144,20 @@ function* plainer(step: IoctlStep, { at, width }: SyzField, isBuffer: boolean): 
 function* simplerSecond(step: IoctlStep): Generator<Step> {
   const { second } = step;
   if (second === undefined) return;
+  if (second.address >= BigInt(READ_ONLY_START)) yield* movedSecond(step, second);
   for (const [at, byte] of second.bytes.entries()) {
     if (byte === 0) continue;
     yield { ...step, second: { ...second, bytes: second.bytes.with(at, 0) } };
     if (byte !== 1) yield { ...step, second: { ...second, bytes: second.bytes.with(at, 1) } };
   }
+}
+
+/** The second buffer in good memory. */
+function* movedSecond(step: IoctlStep, second: SecondBuffer): Generator<Step> {
+  const bytes = Uint8Array.from(step.bytes);
+  const view = viewOf(bytes);
+  const address = BigInt(SECOND_START);
+  for (const { at, width } of fieldsOf(callNameOf(step)?.entry.layout ?? NO_LAYOUT))
+    if (width === 8 && view.getBigUint64(at, true) === second.address) view.setBigUint64(at, address, true);
+  yield { ...step, bytes, second: { ...second, address } };
 }
