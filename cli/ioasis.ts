@@ -2,9 +2,12 @@
 /** The command line: `ioasis VERB …`. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerCapture } from './capture.ts';
 import { registerCompare } from './compare-kernels.ts';
 import { fail } from './errors.ts';
+import { registerConvert } from './convert.ts';
 import { registerExplain } from './explain.ts';
+import { registerFuzz } from './fuzz.ts';
 import { registerPredict } from './predict.ts';
 import { registerReplay } from './replay.ts';
 import { registerShow } from './show.ts';
@@ -33,6 +36,9 @@ function createProgram(): Command {
   registerShow(program);
   registerTranslate(program);
   registerCompare(program);
+  registerConvert(program);
+  registerFuzz(program);
+  registerCapture(program);
   return program;
 }
 

@@ -37,5 +37,8 @@ export function jsonOption(): Option {
   return new Option('--json', 'print one JSON object');
 }
 
+/** A whole number from 1 on. */
+export const positiveNumber = wholeNumber(1);
+
 /** A sequence number given as an argument. */
 export const sequenceNumber = wholeNumber(0);
