@@ -129,11 +129,16 @@ export class CaptureDoubts implements LineFeed {
   }
 
   /** What the capture did not catch of this very call and the verdict would need. */
-  private uncaught({ outcome, difference, out }: CallResult, { lacks, ret }: IoctlLine): string | undefined {
+  private uncaught(
+    { outcome, difference, out }: CallResult,
+    { lacks, ret, ptrIn }: IoctlLine,
+  ): string | undefined {
     if (lacks?.ret) return 'the result of the call: its return was lost';
     if (lacks?.errno && ret === -1) return 'the errno of the call';
-    if (lacks?.second && (this.engine.secondAsked || (outcome.buffer?.length ?? 0) > 0))
+    const fills = (outcome.buffer?.length ?? 0) > 0;
+    if (lacks?.second && ptrIn === undefined && (this.engine.secondAsked || fills))
       return 'the second buffer, which was not captured';
+    if (lacks?.secondOut && fills) return 'the second buffer after the call';
     const writes = difference === undefined ? out !== undefined : difference.field === 'out';
     return lacks?.out && writes ? 'the struct after the call' : undefined;
   }

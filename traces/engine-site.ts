@@ -121,7 +121,7 @@ export class EngineSite implements Site {
     this.struct.load(line.in);
     this.secondBytes = undefined;
     this.secondAsked = false;
-    this.secondLacking = line.lacks?.second === true && line.ptrIn === undefined;
+    this.secondLacking = line.lacks?.second === true;
     if (line.ptrIn === undefined) return;
     this.secondBuffer.load(line.ptrIn);
     this.secondBytes = this.secondBuffer.bytes.subarray(0, this.secondBuffer.length);

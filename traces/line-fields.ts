@@ -68,6 +68,7 @@ const lacks = objectOf({
   in: optional(count),
   out: optional(flag),
   second: optional(flag),
+  secondOut: optional(flag),
   ret: optional(flag),
   errno: optional(flag),
 } satisfies Fields<Lacks>);

@@ -69,6 +69,8 @@ export type Lacks = Readonly<{
   out?: boolean;
   /** The second buffer that the struct points to, before and after the call. */
   second?: boolean;
+  /** The second buffer after the call. */
+  secondOut?: boolean;
   /** Whether the call succeeded: its return was lost. */
   ret?: boolean;
   /** The errno of a call that failed. */

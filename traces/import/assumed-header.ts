@@ -20,7 +20,7 @@ export class HeaderStage {
   private readonly sink: (line: RecordedLine) => void;
   private readonly facts: CaptureFacts;
   private readonly held: RecordedLine[] = [];
-  private decided = false;
+  decided = false;
   private vfio = false;
 
   constructor(facts: CaptureFacts, sink: (line: RecordedLine) => void) {
@@ -28,9 +28,11 @@ export class HeaderStage {
     this.sink = sink;
   }
 
-  /** The capture told its own header. */
-  told(header: TraceLine): void {
-    if (!this.decided) this.begin(header);
+  /** The capture told its own header, and perhaps the rights of the process. */
+  told(header: TraceLine, credentials: RecordedLine | undefined): void {
+    if (this.decided) return;
+    if (credentials !== undefined) this.held.unshift(credentials);
+    this.begin(header);
   }
 
   take(line: RecordedLine): void {

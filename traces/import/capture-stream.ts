@@ -2,6 +2,7 @@
 import type { RecordedLine } from '../recording.ts';
 import { TraceFormatError } from '../trace-format-error.ts';
 import { type CaptureFacts, HeaderStage } from './assumed-header.ts';
+import { CaptureNotes } from './capture-notes.ts';
 import { KernelCalls } from './kernel-calls.ts';
 import { type CaptureSink, KernelTextReader } from './text-reader.ts';
 
@@ -24,6 +25,7 @@ export class CaptureLines implements CaptureSink {
   private readonly facts: CaptureFacts;
   private stage: HeaderStage;
   private current: KernelCalls;
+  private notes = new CaptureNotes();
   lineNumber = 0;
   stopped = false;
 
@@ -38,11 +40,14 @@ export class CaptureLines implements CaptureSink {
 
   readonly restart = (): void => {
     this.finish();
+    this.notes = new CaptureNotes();
     this.stage = this.newStage();
     this.current = this.newCalls();
   };
 
-  readonly note = (_text: string): void => {};
+  readonly note = (text: string): void => {
+    this.notes.take(text);
+  };
 
   finish(): void {
     this.current.finish();
@@ -56,7 +61,14 @@ export class CaptureLines implements CaptureSink {
   }
 
   private newCalls(): KernelCalls {
-    return new KernelCalls((line) => this.stage.take(line));
+    const { stage, notes } = this;
+    return new KernelCalls((line) => {
+      if (!stage.decided) {
+        const header = notes.header(this.facts.program);
+        if (header !== undefined) stage.told(header, notes.credentials());
+      }
+      stage.take(line);
+    });
   }
 }
 

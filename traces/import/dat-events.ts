@@ -139,24 +139,35 @@ function probeHandler(dat: DatFile, event: DatEvent, sink: CaptureSink): EventHa
   if (place === undefined) return undefined;
   const functionAt = (page: Buffer, at: number): string | undefined =>
     dat.symbols.nameAt(page.readBigUInt64LE(at + place.offset));
-  if (command === undefined) {
+  const path = fields.get('path');
+  const second = wordOffsets(fields, 'p');
+  const target = fields.get('ptr');
+  if (second.length > 0 && target !== undefined) {
     return (page, at, length, task) => {
       if (length < least) return false;
-      if (functionAt(page, at) === 'iommufd_fops_open') sink.calls().probeOpen(task, '/dev/iommu');
+      const pointer = hexOf(page, at + target.offset, target.size);
+      sink.calls().probeSecond(task, { pointer, words: wordsAt(page, at, second) }, returns);
+      return true;
+    };
+  }
+  if (command === undefined && !(returns && event.name.endsWith('_exit'))) {
+    return (page, at, length, task) => {
+      if (length < least) return false;
+      const opened = path === undefined ? undefined : dataText(page, at, length, path);
+      if (opened !== undefined) sink.calls().probeOpen(task, opened);
+      else if (functionAt(page, at) === 'iommufd_fops_open') sink.calls().probeOpen(task, '/dev/iommu');
       return true;
     };
   }
   const pointer = fields.get('uptr');
   const words = wordOffsets(fields, 'w');
-  const second = wordOffsets(fields, 'p');
   return (page, at, length, task, ns) => {
     if (length < least) return false;
     const fetch: ProbeFetch = {
       kind: KINDS[functionAt(page, at) ?? ''],
-      command: page.readUInt32LE(at + command.offset),
+      command: command === undefined ? undefined : page.readUInt32LE(at + command.offset),
       pointer: pointer === undefined ? '' : hexOf(page, at + pointer.offset, pointer.size),
       words: wordsAt(page, at, words),
-      second: second.length === 0 ? undefined : wordsAt(page, at, second),
     };
     if (!returns) sink.calls().probeEntry(task, ns, fetch);
     else if (ret === undefined) return false;

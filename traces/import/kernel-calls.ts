@@ -9,9 +9,18 @@ import {
 import { issuedBy } from '../new-descriptor.ts';
 import type { FdKind, HexNumber, IoctlLine, MmapLine, OpenLine, RecordedLine } from '../recording.ts';
 import { ioctlBytes } from './ioctl-bytes.ts';
-import type { IoctlProbes, Loss, ProbeFetch, SyscallArgs, SystemCall, Task } from './kernel-event.ts';
+import type {
+  IoctlProbes,
+  Loss,
+  ProbeFetch,
+  SecondFetch,
+  SyscallArgs,
+  SystemCall,
+  Task,
+} from './kernel-event.ts';
 import { type Draft, LineOrder } from './line-order.ts';
 import { signedReturn } from './memory-order.ts';
+import { withSecond } from './second-bytes.ts';
 import { TaskTable } from './task-table.ts';
 
 /** Receives a line, and the line of the capture that completed it. */
@@ -126,13 +135,22 @@ export class KernelCalls {
     }
     const probes = call.ioctl ?? this.begin(call);
     const { entry } = probes;
-    if (entry !== undefined && entry.command !== fetch.command) probes.entry = undefined;
+    if (fetch.command !== undefined && entry !== undefined && entry.command !== fetch.command)
+      probes.entry = undefined;
     probes.exit = fetch;
     probes.ret = ret;
     probes.ended = ns;
     if (call.name !== '') return;
     task.call = undefined;
     this.finishIoctl(task, call, probes, ret);
+  }
+
+  /** A probe fetched the buffer that the struct points to. */
+  probeSecond(task: Task, fetch: SecondFetch, returns: boolean): void {
+    const probes = task.call?.ioctl;
+    if (probes === undefined) return;
+    if (returns) probes.secondExit = fetch;
+    else probes.secondEntry = fetch;
   }
 
   /** A probe inside an open told which file it is. */
@@ -177,6 +195,8 @@ export class KernelCalls {
       slot: this.order.begin(),
       entry: undefined,
       exit: undefined,
+      secondEntry: undefined,
+      secondExit: undefined,
       ret: undefined,
       ended: call.ns,
     };
@@ -212,6 +232,16 @@ export class KernelCalls {
     const fd = this.descriptor(task, call, fetch?.kind);
     const open = task.process.fds.get(fd);
     const command = fetch?.command ?? Number.parseInt(call.args['cmd'] ?? '', 16);
+    if (Number.isNaN(command)) {
+      this.add({
+        ev: 'lost',
+        seq: 0,
+        ns: call.ns,
+        count: 1,
+        place: `a return in thread ${task.tid} without an entry`,
+      });
+      return undefined;
+    }
     const kind = fetch?.kind ?? open?.kind ?? kindOfCommand(command);
     if (kind === undefined) return undefined;
     const arg = probes.entry?.pointer || call.args['arg'] || '0';
@@ -233,8 +263,9 @@ export class KernelCalls {
     if (errno > 0) line.errno = errno;
     if (bytes.out !== undefined) line.out = bytes.out;
     if (returned !== undefined) line.dur = Math.max(0, probes.ended - call.ns);
-    if (returned === undefined) line.lacks = { ...bytes.lacks, ret: true };
-    else if (bytes.lacks !== undefined) line.lacks = bytes.lacks;
+    const lacks = withSecond(line, probes, bytes.lacks);
+    if (returned === undefined) line.lacks = { ...lacks, ret: true };
+    else if (lacks !== undefined) line.lacks = lacks;
     return line;
   }
 

@@ -39,18 +39,22 @@ export type SyscallArgs = Readonly<Record<string, string>>;
 export type ProbeFetch = Readonly<{
   /** undefined where the function cannot be told from the event. */
   kind: 'iommufd' | 'vfio-dev' | undefined;
-  command: number;
+  /** undefined in return probes of kernels that cannot read arguments there. */
+  command: number | undefined;
   /** User address of the struct as hex; '' where the probe did not fetch it. */
   pointer: string;
   words: HexBytes;
-  /** The buffer that the struct points to, as far as it was fetched. */
-  second: HexBytes | undefined;
 }>;
+
+/** What a probe fetched of the buffer that the struct points to; `pointer` is its address as hex. */
+export type SecondFetch = Readonly<{ pointer: string; words: HexBytes }>;
 
 export type IoctlProbes = {
   readonly slot: Slot;
   entry: ProbeFetch | undefined;
   exit: ProbeFetch | undefined;
+  secondEntry: SecondFetch | undefined;
+  secondExit: SecondFetch | undefined;
   ret: number | undefined;
   ended: number;
 };

@@ -1,5 +1,5 @@
 /** The body of a probe event as text: `(function+0x4/0x166) cmd=0x3b81 w0=0xc …`. */
-import type { ProbeFetch } from './kernel-event.ts';
+import type { ProbeFetch, SecondFetch } from './kernel-event.ts';
 import { isWord, littleEndian } from './memory-order.ts';
 
 export type ProbePlace = Readonly<{ probed: string; returns: boolean; fields: string }>;
@@ -61,15 +61,27 @@ const KINDS: Readonly<Record<string, ProbeFetch['kind']>> = {
 /** What the probe on an ioctl handler fetched; undefined where a field is damaged. */
 export function probeFetch(place: ProbePlace): ProbeFetch | undefined {
   const command = hexField(place.fields, 'cmd');
-  if (command === undefined || command.length > 8) return undefined;
+  // Return probes of older kernels know the result only.
+  const bare = place.returns && !place.fields.includes(' cmd=');
+  if (!bare && (command === undefined || command.length > 8)) return undefined;
   const words = wordFields(place.fields, 'w');
-  const second = wordFields(place.fields, 'p');
-  if (words === undefined || second === undefined) return undefined;
+  if (words === undefined) return undefined;
   return {
     kind: KINDS[place.probed],
-    command: Number.parseInt(command, 16),
+    command: command === undefined ? undefined : Number.parseInt(command, 16),
     pointer: hexField(place.fields, 'uptr') ?? '',
     words,
-    second: second === '' ? undefined : second,
   };
+}
+
+/** Whether the probe fetched the buffer that the struct points to. */
+export function fetchesSecond(place: ProbePlace): boolean {
+  return place.fields.includes(' p0=');
+}
+
+/** What it fetched; undefined where a field is damaged. */
+export function secondFetch(place: ProbePlace): SecondFetch | undefined {
+  const pointer = hexField(place.fields, 'ptr');
+  const words = wordFields(place.fields, 'p');
+  return pointer === undefined || words === undefined ? undefined : { pointer, words };
 }

@@ -1,7 +1,7 @@
 /** Kernel trace text: tracefs `trace` and `trace_pipe`, `trace-cmd report`, `perf script`. */
 import type { KernelCalls } from './kernel-calls.ts';
 import type { Task } from './kernel-event.ts';
-import { probeFetch, probePlace, returnField } from './probe-text.ts';
+import { fetchesSecond, probeFetch, probePlace, returnField, secondFetch } from './probe-text.ts';
 import { syscallText } from './syscall-text.ts';
 import { parseTextEvent, type TextEvent } from './text-event.ts';
 
@@ -86,7 +86,7 @@ export class KernelTextReader {
     const place = probePlace(body);
     if (place === undefined) return false;
     const calls = this.sink.calls();
-    const path = OPENED[place.probed];
+    const path = OPENED[place.probed] ?? / path="([^"]*)"/.exec(place.fields)?.[1];
     if (path !== undefined) {
       calls.probeOpen(task, path);
       return true;
@@ -94,9 +94,16 @@ export class KernelTextReader {
     const handler = place.probed === 'iommufd_fops_ioctl' || place.probed === 'vfio_device_fops_unl_ioctl';
     // trace-cmd prints addresses instead of functions: then the fields tell.
     if (!handler && !(ADDRESS.test(place.probed) && place.fields.includes(' cmd=0x'))) return true;
+    const returns = place.returns || name.endsWith('exit');
+    if (fetchesSecond(place)) {
+      const second = secondFetch(place);
+      if (second === undefined) return false;
+      calls.probeSecond(task, second, returns);
+      return true;
+    }
     const fetch = probeFetch(place);
     if (fetch === undefined) return false;
-    if (!place.returns && !name.endsWith('exit')) {
+    if (!returns) {
       calls.probeEntry(task, ns, fetch);
       return true;
     }
