@@ -27,6 +27,7 @@ export const RESIDUES: readonly Residue[] = [
       'AccountModeSet',
       'LargePagesSet',
       'PagesCleaned',
+      'PagesDirtied',
       'RangesAllowed',
       'AccessItemSkipped',
     ],
