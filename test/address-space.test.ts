@@ -84,6 +84,17 @@ describe('copying to and from user memory', () => {
     expect(readableBytes(space, 0x2ff0, 0x2000)).toBe(0x1010);
     expect(readableBytes(space, 0x2ff0, 0x10)).toBe(0x10);
   });
+  it('knows byte 0 and the last byte below the top', () => {
+    expect([canRead(space, 0, 1), canWrite(space, 0, 1), readableBytes(space, 0, 8)]).toEqual([
+      false,
+      false,
+      0,
+    ]);
+    expect([firstFault(space, 0, 8, false), firstFault(space, TOP - 8, 8, false)]).toEqual([0, -1]);
+    expect(readableBytes(space, TOP, 8)).toBe(0);
+    const bare = { ...space, vmas: space.vmas.slice(0, 3) };
+    expect([canWriteBack(bare, TOP - 1, 1), canWriteBack(bare, TOP, 1)]).toEqual([true, false]);
+  });
   it('back to where was read succeeds where a mapping was made since', () => {
     expect(canWriteBack(space, 0x5000, 8)).toBe(true);
     expect(canWriteBack(space, 0x3000, 8)).toBe(false);

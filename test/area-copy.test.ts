@@ -113,6 +113,10 @@ describe('IoasCopy', () => {
     );
     expect(answer).toEqual(refusal('ioas-copy/covered', 'ENOENT'));
   });
+  it('reaches the last byte of all', () => {
+    const world = oneIoas().after(at(U64_MAX - 0xfffn));
+    expect(world.when(copy(U64_MAX - 0xfffn, 0x1000n))).toMatchObject({ dstIova: 0x1000n });
+  });
   vector('core 106', 'outlives its source', () => oneIoas().after(at(0x1000n, 0x2000n)), [
     [copy(0x1800n, 0x1000n, { dstIova: 0x8000n, flags: F | R }), OK],
     [unmap(0x1000n, 0x2000n), 0x2000],

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { destroy, F, faultQueueAlloc, ioasAlloc, ioasMap, ioasUnmap, R, W } from './support/commands.ts';
 import { type Given, given, refusal } from './support/given.ts';
 import { RO, RW } from './support/memory.ts';
-import { APERTURE, accessPages, createAccess, mockDomain } from './support/mock-commands.ts';
+import {
+  APERTURE,
+  accessPages,
+  createAccess,
+  destroyAccessPages,
+  mockDomain,
+} from './support/mock-commands.ts';
 import { OK, vector } from './support/play.ts';
 import { refusals } from './support/refusals.ts';
 
@@ -59,6 +65,20 @@ describe('IoasUnmap', () => {
     [unmap(0x10000n, 0x1000n), 'EFAULT', { arg: RO }],
     [unmap(0x10000n, 0x1000n), 'ENOENT'],
   ]);
+  it('reaches an area that begins with the last byte of the range', () => {
+    const world = oneIoas().after(at(0x10000n), at(0x11000n, 1n));
+    expect(world.when(unmap(0x10000n, 0x1001n))).toEqual({ length: 0x1001n });
+  });
+  it('lets go of a pin that ends with the first byte of the area', () => {
+    const world = withDomain().after(
+      createAccess(),
+      ioasMap({ flags: R }),
+      ioasMap({ flags: R }),
+      accessPages({ id: 4, length: 0x1001n }),
+    );
+    world.after(unmap(APERTURE + 0x1000n, 0x1000n));
+    expect(world.when(destroyAccessPages())).toEqual(refusal('access/item', 'ENOENT'));
+  });
   it('of nothing is refused before the write-back is tried', () => {
     expect(oneIoas().when(unmap(0x10000n, 0x1000n), { arg: RO })).toEqual(
       refusal('ioas-unmap/nothing', 'ENOENT'),

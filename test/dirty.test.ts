@@ -15,7 +15,7 @@ import {
 } from './support/commands.ts';
 import { M, MN } from './support/fixtures.ts';
 import { type Given, refusal, unknown } from './support/given.ts';
-import { HOLE, HUGE, RO, RW } from './support/memory.ts';
+import { HOLE, HUGE, MAPPED_BYTES, RO, RW } from './support/memory.ts';
 import { APERTURE, dmabufGet, dmabufRevoke, mockDirty, mockReplace } from './support/mock-commands.ts';
 import { OK, play, vector } from './support/play.ts';
 import { refusals } from './support/refusals.ts';
@@ -143,6 +143,12 @@ describe('HwptGetDirtyBitmap', () => {
     const world = tracked().after([mockDirty(), marks(4)]);
     expect(world.when(getDirty(), marks(0x81))).toEqual({ bytes: ['0: 85'] });
   });
+  it('says nothing where nothing happens', () => {
+    const world = tracked();
+    expect(world.outcome(setDirty()).events).toEqual([]);
+    world.after([mockDirty(), marks(1)]);
+    expect(world.outcome(getDirty({ iova: APERTURE + 0x1000n, length: 0x1000n }), empty).events).toEqual([]);
+  });
   it('counts bits from its IOVA on, in its page size', () => {
     const dirty = () => tracked().after([mockDirty(), marks(8)]);
     expect(dirty().when(getDirty({ iova: APERTURE + 0x2000n, length: 0x2000n }), empty)).toEqual({
@@ -206,6 +212,13 @@ describe('leaves', () => {
     expect(bytes[0]).toBe('0: 01000000');
     expect(bytes.slice(1)).toEqual(['0: ??', '1: ??', '2: ??', '3: ??']);
   });
+  it('that follow one another in a huge page are told apart', () => {
+    const start = APERTURE + 0x10_0000n;
+    const world = large(HUGE, '7.3.4', start);
+    world.after([mockDirty({ iova: APERTURE + 0x20_0000n, length: 0x1000n }), marks(1)]);
+    const answer = world.when(getDirty({ iova: start, length: 0x20_0000n, pageSize: 0x1_0000n }), empty);
+    expect(answer).toEqual({ bytes: ['0: 0000ffff'] });
+  });
   it('of a small area are not larger than the area', () => {
     const world = M().after(
       hwptAlloc({ flags: 2 }),
@@ -214,6 +227,12 @@ describe('leaves', () => {
     );
     world.after([one, marks(1)]);
     expect(world.when(getDirty(), empty)).toEqual({ bytes: ['0: 01', '0: ??'] });
+  });
+  it('in doubt lose what lies in a page of the bitmap that cannot be written', () => {
+    const world = large(RW).after([one, marks(1)]);
+    const data = BigInt(RW + MAPPED_BYTES - 1);
+    const answer = world.when(getDirty({ length: 0x20_0000n, data }), empty);
+    expect(answer).toEqual({ bytes: ['0: 01', '0: ??'] });
   });
   it('of 6.12 are granules', () => {
     const world = large(HUGE, '6.12.117').after([mockDirty({ pageSize: 0x800n, length: 0x800n }), marks(1)]);
@@ -226,6 +245,10 @@ describe('TestDirty', () => {
     expect(tracked().when(mockDirty(), marks(0x0f))).toEqual({ outNrDirty: 4n });
     expect(tracked().when(mockDirty(), marks(0xf0))).toEqual({ outNrDirty: 0n });
     expect(tracked().when(mockDirty({ length: 0x8000n }), marks(0xff))).toEqual({ outNrDirty: 8n });
+  });
+  it('takes a bitmap of 2^27 pages, as far as it can be read', () => {
+    const most = mockDirty({ length: (1n << 27n) * 0x1000n, uptr: BigInt(HOLE) });
+    expect(tracked().when(most)).toEqual(refusal('mock-dirty/bitmap', 'EFAULT'));
   });
   it('of 6.12 counts what is mapped', () => {
     const request = mockDirty({ length: 0x8000n, pageSize: 0x800n });

@@ -102,6 +102,11 @@ describe('writing a fault queue', () => {
     expect(world.write(f, words(1, 2))).toEqual(refusal('fault-write/code', 'EINVAL'));
     expect(world.write(f, words(1, 1))).toEqual({ ret: 8 });
   });
+  it('looks for the cookie of a good code only', () => {
+    expect(pending().write(f, words(9, 1))).toEqual(refusal('fault-write/cookie', 'EINVAL'));
+    const left = ['CookieZeroFreed'];
+    expect(pending().write(f, words(0, 1))).toEqual(refusal('fault-write/cookie', 'EINVAL', { left }));
+  });
   it('tells how far it came before an error (device 109)', () => {
     expect(pending().write(f, words(1, 0, 9, 0))).toEqual({ ret: 8 });
     expect(pending().write(f, words(1, 0, 1, 0))).toEqual({ ret: 8 });

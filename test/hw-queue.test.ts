@@ -77,6 +77,10 @@ describe('HwQueueAlloc', () => {
     [destroy(9), OK],
     [destroy(7), OK],
   ]);
+  it('may reach the last page, where nothing is mapped', () => {
+    const all = { nestingParentIova: 0n, length: U64_MAX - 0xfffn };
+    expect(mapped().when(hwQueueAlloc(all))).toEqual(refusal('access/covered', 'ENOENT'));
+  });
   it('reads the memory (device 139)', () => {
     const world = MV().after(map({ flags: F | W }));
     expect(world.when(hwQueueAlloc())).toEqual(refusal('access/permission', 'EPERM'));

@@ -178,6 +178,9 @@ describe('HwptAlloc', () => {
     expect(errnoOf('mock/paging-flags')).toBe('EOPNOTSUPP');
     expect(mockDriver.allocPaging(world.site(), former)).toMatchObject({ format: 'default' });
   });
+  it('takes four bytes of data for a page table', () => {
+    expect(M().when(hwptAlloc({ ...TABLE, dataLen: 4 }), data(7))).toEqual({ outHwptId: 5 });
+  });
   it('of 6.12 knows two flags and no data', () => {
     expect(old().when(hwptAlloc({ flags: 4 }))).toEqual(refusal('hwpt-alloc/flags', 'EOPNOTSUPP'));
     expect(old().when(hwptAlloc(TABLE), data(0, 0))).toEqual(refusal('mock/paging-data', 'EOPNOTSUPP'));

@@ -86,6 +86,15 @@ describe('IoasMapFile', () => {
   it('does not know what a descriptor is that the recording does not tell', () => {
     expect(oneIoas().when(ioasMapFile({ fd: 43 }))).toEqual(unknown('what descriptor 43 was'));
   });
+  it('does not know descriptor 0 either, and takes it where the kernel did', () => {
+    const zero = ioasMapFile({ fd: 0, iova: APERTURE, flags: F | R });
+    expect(oneIoas().when(zero)).toEqual(unknown('what descriptor 0 was'));
+    expect(oneIoas().when(zero, { trusting: true })).toEqual({ iova: APERTURE });
+  });
+  it('takes a length of 2^64 - 4097', () => {
+    const all = ioasMapFile({ length: 0xffff_ffff_ffff_efffn, flags: F | R });
+    expect(oneIoas().when(all)).toEqual({ iova: 0n });
+  });
   it('follows a kernel that took such a descriptor, and knows no more of it', () => {
     const world = oneIoas().after([
       ioasMapFile({ fd: 43, iova: APERTURE, flags: F | R }),

@@ -139,12 +139,12 @@ describe('pinning', () => {
     const top = 2 ** 47 - 4096;
     const [first] = MAPPINGS;
     if (first === undefined) throw new Error('no mappings');
-    world.told({
-      type: 'MappingsSeen',
-      pid: 1,
-      mappings: [first, { ...first, start: top, end: top + 4096, kind: 'special' }],
-    });
+    const across = { ...first, start: top - 4096, end: top + 4096, kind: 'special' };
+    world.told({ type: 'MappingsSeen', pid: 1, mappings: [first, across] });
     expect(world.when(map(top, R))).toEqual(refusal('pin/user-memory', 'EFAULT'));
+    expect(world.when(map(top - 4096, R))).toEqual({ iova: APERTURE });
+    expect(world.when(mdCheckMap({ uptr: BigInt(top) }))).toEqual(refusal('user-page/fault', 'EFAULT'));
+    expect(world.when(mdCheckMap({ uptr: BigInt(top - 4096) }))).toEqual({});
   });
   it('looks at memory when the domain comes (core 100)', () => {
     const world = given().after(ioasAlloc()).fork(2);
@@ -157,7 +157,7 @@ describe('pinning', () => {
     [ioasMap({ userVa: BigInt(RO), length: 0x4000n, iova: APERTURE, flags: F | R | W }), 'EFAULT'],
     [ioasMap({ userVa: BigInt(RO), length: 0x4000n, iova: APERTURE, flags: F | R }), OK],
   ]);
-  it('asks 7.3.4 for a granule of the domain with ENXIO, 6.12 with EINVAL', () => {
+  it('wants whole granules of the domain', () => {
     const old = given({ release: '6.12.117' }).after(ioasAlloc(), mockDomain());
     for (const world of [M(), old])
       expect(world.when(map(RW, R, 0x400n))).toEqual(refusal('map/length', 'EINVAL'));
@@ -214,27 +214,30 @@ describe('accounting', () => {
     world.after(early(RW, APERTURE, 0x2000n), early(RW, APERTURE * 2n, 0x2000n));
     expect(world.when(mockDomain())).toEqual(refusal('pin/memlock', 'ENOMEM'));
   });
+  it('takes pages for strangers where the kernel pinned what cannot be pinned', () => {
+    const world = M().after([map(HOLE), { trusting: true }], [map(RW), { trusting: true }]);
+    expect(world.when(mdCheckMap({ uptr: BigInt(HOLE) }))).toEqual(refusal('user-page/fault', 'EFAULT'));
+    expect(world.when(mdCheckMap({ iova: APERTURE + 0x1000n }))).toEqual({});
+    expect(world.when(mdCheckMap())).toEqual(refusal('md-check-map/mismatch', 'EINVAL'));
+  });
   it('asks nothing for pages that are pinned already', () => {
     const world = poor(0x1000n).after(ioasMap({ iova: APERTURE, flags: F | R }));
     world.told({ type: 'CredentialsSeen', pid: 1, uid: 0, memlock: 0n, capabilities: 0n });
     expect(world.when(ioasCopy({ srcIova: APERTURE }))).toMatchObject({ dstIova: expect.any(BigInt) });
     expect(world.when(map(RW))).toEqual(refusal('pin/memlock', 'ENOMEM'));
   });
-  it('counts right where pages of two kinds of memory were pinned as one', () => {
+  it('counts right where pages of three mappings were pinned as one', () => {
     const world = poor(0x8000n);
-    const [first, memfd] = [MAPPINGS[0], MAPPINGS[2]];
+    const [first, , memfd] = MAPPINGS;
     if (first === undefined || memfd === undefined) throw new Error('no mappings');
-    const beside = { ...memfd, start: first.end, end: first.end + 0x1000 };
-    world.told({ type: 'MappingsSeen', pid: 1, mappings: [first, beside] });
-    const both = ioasMap({
-      userVa: BigInt(first.end - 0x1000),
-      length: 0x2000n,
-      iova: APERTURE,
-      flags: F | R,
-    });
-    world.after(both, ioasCopy({ srcIova: APERTURE }), ioasUnmap({ iova: APERTURE, length: 0x2000n }));
+    const { end } = first;
+    const beside = { ...memfd, start: end, end: end + 0x1000 };
+    const beyond = { ...first, start: end + 0x1000, end: end + 0x2000 };
+    world.told({ type: 'MappingsSeen', pid: 1, mappings: [first, beside, beyond] });
+    const all = ioasMap({ userVa: BigInt(end - 0x1000), length: 0x3000n, iova: APERTURE, flags: F | R });
+    world.after(all, ioasCopy({ srcIova: APERTURE }), ioasUnmap({ iova: APERTURE, length: 0x3000n }));
     expect(world.charged('uid:0')).toBe(1);
-    expect(world.when(mdCheckRefs({ uptr: BigInt(first.end), refs: 0 }))).toEqual({});
+    expect(world.when(mdCheckRefs({ uptr: BigInt(end), refs: 0 }))).toEqual({});
   });
   it('is per user over all processes and contexts', () => {
     const world = poor(0x2000n);

@@ -3,7 +3,7 @@
  * and random programs notice. Writes docs/MUTATION.md. Not part of `npm test`:
  *
  *   npx rolldown test/mutate.ts -p node -f esm -e rolldown/utils -o node_modules/.cache/ioasis/mutate.js
- *   node node_modules/.cache/ioasis/mutate.js [--every N] [--only machines/area]
+ *   node node_modules/.cache/ioasis/mutate.js [--every N] [--only machines/area] [--kind swap] [--dry]
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,12 +18,15 @@ const ROOT = process.cwd();
 const TREE = join(ROOT, 'node_modules/.cache/ioasis/mutants');
 const ROOMS = ['events', 'machines', 'reducers', 'explore', 'traces', 'test/support'];
 const PARALLEL = 2;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
+/** A loop that never ends fills memory first: MiB for each child. */
+const MEMORY_MIB = 700;
 
 /** The examples; what reads documents or whole folders of recordings is left out. */
 const EXAMPLES = [
   'address-space',
   'access',
+  'access-rw',
   'area',
   'area-copy',
   'area-unmap',
@@ -128,7 +131,10 @@ type Reply = Readonly<{ id?: number; by?: string; ready?: number; clean?: string
 /** A child that is ready, or the reason why the unchanged model does not pass. */
 function start(...args: string[]): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(TREE, 'trial.js'), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(join(TREE, 'trial.js'), args, {
+      execArgv: [`--max-old-space-size=${MEMORY_MIB}`],
+      stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
+    });
     child.once('message', (message) => {
       const { clean } = message as Reply;
       if (clean === undefined) resolve(child);
@@ -172,7 +178,7 @@ async function work(queue: Mutant[], trials: Trial[]): Promise<void> {
     if (by === undefined)
       process.stdout.write(`survivor ${mutant.file}:${mutant.line} ${mutant.kind}: ${mutant.text}\n`);
     if (trials.length % 100 === 0) process.stdout.write(`${trials.length} tried, ${queue.length} to go\n`);
-    if (child.exitCode !== null || child.killed) child = await start();
+    if (child.exitCode !== null || child.signalCode !== null || child.killed) child = await start();
   }
   child.removeAllListeners();
   child.kill();
@@ -182,13 +188,17 @@ const { values } = parseArgs({
   options: {
     every: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    kind: { type: 'string', default: '' },
     dry: { type: 'boolean' },
   },
 });
 const every = Number(values.every);
 const built = build();
 const all: Mutant[] = [...built, ...errnoMutants(built.length + 1)];
-const chosen = all.filter(({ file }, index) => index % every === 0 && file.startsWith(values.only));
+const chosen = all.filter(
+  ({ file, kind }, index) =>
+    index % every === 0 && file.startsWith(values.only) && kind.startsWith(values.kind),
+);
 process.stdout.write(`${all.length} mutants, ${chosen.length} chosen\n`);
 if (!values.dry) {
   const trials: Trial[] = [];
@@ -198,5 +208,5 @@ if (!values.dry) {
   const seconds = Math.round((performance.now() - began) / 1000);
   const document = mutationDocument(trials, { every, total: all.length, seconds });
   process.stdout.write(document);
-  if (values.only === '') writeFileSync(join(ROOT, 'docs/MUTATION.md'), document);
+  if (values.only === '' && values.kind === '') writeFileSync(join(ROOT, 'docs/MUTATION.md'), document);
 }

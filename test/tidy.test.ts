@@ -29,6 +29,9 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'cli-progress': ['cli'],
   vitest: ['test'],
   'fast-check': ['test'],
+  // Parts of vitest and of the vite below it: the mutation check compiles sources and runs examples on its own.
+  'rolldown/utils': ['test'],
+  '@vitest/expect': ['test'],
 };
 
 /** The rooms of the core have no side effects; files that read files are named for it. */

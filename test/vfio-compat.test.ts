@@ -256,6 +256,10 @@ describe('VfioIommuUnmapDma', () => {
     const world = type1().after(map(0n, 0x2000n));
     expect(world.when(unmap(0n, 0x1000n))).toEqual({ length: 0x1000n });
   });
+  it('reaches the last byte of all', () => {
+    const world = compat().after(map(U64_MAX, 1n));
+    expect(world.when(unmap(U64_MAX, 1n))).toEqual({ length: 1n });
+  });
   it('cuts no dma-buf', () => {
     const world = type1().after(
       dmabufGet(),

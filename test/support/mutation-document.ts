@@ -68,8 +68,8 @@ export function mutationDocument(trials: readonly Trial[], { every, total, secon
   return `${[
     '# Mutation check',
     '',
-    'The deciders in `machines/` are broken on purpose, one small change at a time: a check dropped, a condition negated, two checks in a row',
-    'swapped, an event forgotten, an errno of the register changed. A mutant is noticed when an example of `test/` fails, when a verdict of a',
+    'The deciders in `machines/` are broken on purpose, one small change at a time: a check dropped, a condition negated, a border moved, two',
+    'checks in a row swapped, an event forgotten, an errno of the register changed. A mutant is noticed when an example of `test/` fails, when a verdict of a',
     'recording changes, or when a random program ends in a world that does not add up. Written by `test/mutate.ts`, whose head says how to run it;',
     'it is not part of `npm test`. The area tree and the search for IOVAs are left out: their properties hold them to plain scans.',
     '',

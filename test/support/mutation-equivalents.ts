@@ -40,6 +40,7 @@ const drops: readonly (readonly [file: string, text: string, reason: string])[] 
     'no descriptor leads to a queue that is closed',
   ],
   ['dirty.ts', 'if (hwpt.dirty.size === 0) return DONE;', shortcut],
+  ['dirty.ts', 'if (iova > stretch.last) return;', 'granules past the area touch nothing of the range'],
   ['fault.ts', 'if (group === undefined) return undefined;', 'a bound device is always in a group'],
   ['fault.ts', 'if (length === 0) return DONE;', shortcut],
   [
@@ -75,6 +76,35 @@ const negations: readonly (readonly [file: string, text: string, reason: string]
   ['area.ts', 'length < SMALL', 'two ways to count the same pages'],
 ];
 
+const never = 'the two are never equal';
+const borders: readonly (readonly [file: string, text: string, reason: string])[] = [
+  ['area.ts', 'length < SMALL', 'two ways to count the same pages'],
+  ['attachment.ts', 'domain.granule > ioas.align', 'areas of an IOAS are aligned to what it asks for'],
+  ['attachment.ts', 'start > 0n', 'the range below 0 is empty'],
+  ['attachment.ts', 'last < U64_MAX', 'the range above 2^64 is empty'],
+  ['bitmap-window.ts', 'reach < 0', never],
+  ['bitmap-window.ts', 'at < to', 'a store past the end of a typed array is lost'],
+  ['dirty.ts', 'iova > stretch.last', never],
+  ['dirty.ts', 'iova > current.certain.last', never],
+  ['dirty.ts', 'leaf.possible.last >= range.start', never],
+  ['dirty.ts', 'leaf.possible.start <= range.last', never],
+  ['dirty.ts', 'last >= range.start', never],
+  ['dirty.ts', 'start <= range.last', never],
+  ['dirty.ts', 'at > U64_MAX', 'no domain maps the last byte of all'],
+  ['leaf.ts', 'size <= alone.last - alone.start + 1', 'a block as large as the leaf is the leaf'],
+  ['leaf.ts', 'index > 0', 'the smallest size is the answer either way'],
+  ['mapping.ts', 'length >= HUGE_LENGTH', 'a shortcut for lengths that cannot wrap'],
+  ['mock-memory.ts', 'uptr + length > U64_MAX', never],
+  ['pinning.ts', 'end >= 1n << 63n', 'no file is that long'],
+  ['unmapping.ts', 'area.pins > 0', 'an area without pins has none to drop'],
+  ['unmapping.ts', 'item.iova > area.last', 'pins begin with a page, areas of a pinning IOAS end with one'],
+  ['user-page.ts', 'address >= 0', 'nothing is mapped at address 0'],
+  ['veventq.ts', 'queue.queued.length > 0', 'each release with event queues asks for a header'],
+  ['vfio-compat.ts', 'room > 0', 'the second condition asks for more'],
+  ['vfio-device.ts', 'pasid < PASID_LIMIT', 'such a PASID was refused before'],
+  ['viommu.ts', 'one.offset < other.offset', never],
+];
+
 function listed(kind: MutantKind, rows: readonly (readonly [string, string, string])[]): Equivalent[] {
   return rows.map(([file, text, reason]) => ({ file: `machines/${file}`, kind, text, reason }));
 }
@@ -83,4 +113,5 @@ export const EQUIVALENT: readonly Equivalent[] = [
   ...listed('swap two checks', swaps),
   ...listed('drop a check', drops),
   ...listed('negate a condition', negations),
+  ...listed('move a border', borders),
 ];

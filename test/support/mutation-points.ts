@@ -4,6 +4,7 @@ import { parseSync } from 'rolldown/utils';
 /** One mutant. `line` counts from 1. */
 export type Mutant = Readonly<{ id: number; file: string; line: number; kind: MutantKind; text: string }>;
 export type MutantKind =
+  | 'move a border'
   | 'drop a check'
   | 'negate a condition'
   | 'swap two checks'
@@ -12,6 +13,13 @@ export type MutantKind =
 
 type Node = Readonly<{ type: string; start: number; end: number }> & Readonly<Record<string, unknown>>;
 type Insertion = Readonly<{ at: number; text: string; order: number }>;
+
+const BORDERS = new Map([
+  ['<', '<='],
+  ['<=', '<'],
+  ['>', '>='],
+  ['>=', '>'],
+]);
 
 const SWITCH = 'globalThis.__mutant';
 
@@ -29,6 +37,8 @@ function childrenOf(node: Node): Node[] {
 export class Instrumenter {
   readonly mutants: Mutant[] = [];
   private readonly insertions: Insertion[] = [];
+  /** Comparisons that pick the smaller or the larger of two values. */
+  private readonly chosen = new Set<Node>();
   private readonly file: string;
   private readonly source: string;
   private id: number;
@@ -37,8 +47,9 @@ export class Instrumenter {
     this.file = file;
     this.source = source;
     this.id = firstId;
-    const { program } = parseSync(file, source, { lang: 'ts' });
-    this.visit(program as unknown as Node);
+    const program: unknown = parseSync(file, source, { lang: 'ts' }).program;
+    if (!isNode(program)) throw new Error(`${file}: no program`);
+    this.visit(program);
   }
 
   /** The source with all mutants in it. */
@@ -79,8 +90,12 @@ export class Instrumenter {
 
   private visit(node: Node): void {
     if (node.type === 'IfStatement') this.condition(node);
-    if (node.type === 'ConditionalExpression' && isNode(node['test'])) this.negate(node['test']);
+    if (node.type === 'ConditionalExpression' && isNode(node['test'])) {
+      this.negate(node['test']);
+      if (this.picksOne(node, node['test'])) this.chosen.add(node['test']);
+    }
     if (node.type === 'BlockStatement') this.neighbours(node);
+    if (node.type === 'BinaryExpression' && !this.chosen.has(node)) this.border(node);
     if (node.type === 'ArrayExpression') this.elements(node);
     if (node.type === 'ExpressionStatement') this.statement(node);
     for (const child of childrenOf(node)) this.visit(child);
@@ -114,6 +129,24 @@ export class Instrumenter {
         order: this.insertions.length,
       });
     }
+  }
+
+  /** `a < b ? a : b`: on the border both are the same. */
+  private picksOne(node: Node, test: Node): boolean {
+    const { consequent, alternate } = node;
+    const { left, right } = test;
+    if (!isNode(consequent) || !isNode(alternate) || !isNode(left) || !isNode(right)) return false;
+    const sides = [this.textOf(left), this.textOf(right)];
+    return sides.includes(this.textOf(consequent)) && sides.includes(this.textOf(alternate));
+  }
+
+  /** `<` becomes `<=`, and so on: the value on the border changes sides. */
+  private border(node: Node): void {
+    const { left, right, operator } = node;
+    const moved = BORDERS.get(String(operator));
+    if (moved === undefined || !isNode(left) || !isNode(right)) return;
+    const id = this.mutant(node, 'move a border');
+    this.wrap(node, `(${SWITCH} === ${id} ? (${this.textOf(left)}) ${moved} (${this.textOf(right)}) : `, ')');
   }
 
   private isCheck(node: Node): boolean {
