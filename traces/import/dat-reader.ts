@@ -36,8 +36,13 @@ function opened(file: string, source: ByteSource): DatFile {
     return openDat(file, source);
   } catch (error) {
     source.close();
-    throw error;
+    throw outOfBounds(error) ? badDat(file, 'expected the parts of a trace.dat, found damage') : error;
   }
+}
+
+/** A length or an offset of the file points outside of what it is a part of. */
+function outOfBounds(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && String(error.code).startsWith('ERR_');
 }
 
 async function follow(dat: DatFile, lines: CaptureLines): Promise<void> {

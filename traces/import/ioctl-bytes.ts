@@ -7,6 +7,7 @@ import {
   VFIO_GET_API_VERSION,
   VFIO_SET_IOMMU,
 } from '../../events/ioctl-number.ts';
+import { STRUCT_WORDS } from '../capture-probes.ts';
 import type { HexBytes, Lacks } from '../recording.ts';
 import type { IoctlProbes } from './kernel-event.ts';
 import { isZero, u32At } from './memory-order.ts';
@@ -19,6 +20,9 @@ const PAGE = 4096;
 const WORD = 8;
 /** The recorder's own limit. */
 const LONGEST = 256;
+
+/** Bytes that reach behind every struct that the kernel knows. */
+const WHOLE = STRUCT_WORDS * WORD;
 
 /** Their argument is a value, or nothing. */
 const WITHOUT_STRUCT: ReadonlySet<number> = new Set([
@@ -52,7 +56,7 @@ export function ioctlBytes(probes: IoctlProbes, command: number, address: number
   const size = Math.max(4, u32At(before, 0) as number);
   const length = Math.min(size, before.length / 2, LONGEST);
   const seen = seenBytes(before, after, address, length, errno);
-  const tail = seen === length ? zeroTail(command, size, length, errno) : 0;
+  const tail = seen === length && length >= WHOLE ? zeroTail(command, size, length, errno) : 0;
   const whole = seen === length && (size <= length + tail || length === LONGEST);
   const struct = before.slice(0, seen * 2) + '00'.repeat(tail);
   if (after === undefined || after.length < seen * 2) return lacking(struct, whole, true);

@@ -244,6 +244,16 @@ export class KernelCalls {
     }
     const kind = fetch?.kind ?? open?.kind ?? kindOfCommand(command);
     if (kind === undefined) return undefined;
+    if (open !== undefined && fetch?.kind !== undefined && handlerOf(open.kind) !== fetch.kind) {
+      this.add({
+        ev: 'lost',
+        seq: 0,
+        ns: call.ns,
+        count: 1,
+        place: `an ioctl on descriptor ${fd}, which is another file`,
+      });
+      return undefined;
+    }
     const arg = probes.entry?.pointer || call.args['arg'] || '0';
     const errno = returned === undefined ? -1 : errnoOf(returned);
     const bytes = ioctlBytes(probes, command, Number.parseInt(arg.slice(-3), 16), errno);
@@ -354,6 +364,11 @@ export class KernelCalls {
     if ('seq' in line) line.seq = this.seq++;
     this.sink(line);
   }
+}
+
+/** The handler that ioctls on such a descriptor come to. */
+function handlerOf(kind: FdKind): FdKind {
+  return kind === 'vfio-container' ? 'iommufd' : kind;
 }
 
 /** What a descriptor that nobody knows probably is; undefined for an ioctl of another subsystem. */
