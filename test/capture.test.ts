@@ -216,4 +216,41 @@ describe('what the script records', () => {
     const [line] = ioctlsOf(linesOf(NOTES + OPENED + bare));
     expect(line).toMatchObject({ ret: 0, ptrIn: '00'.repeat(16), lacks: { out: true, secondOut: true } });
   });
+
+  it('is read from bpftrace as from tracefs', () => {
+    const { stdout } = run('bpftrace', '-n');
+    const formats = [...stdout.matchAll(/printf\("((?:[^"\\]|\\.)*)"/g)].map(
+      ([, format]) => format as string,
+    );
+    /** One line of the program, its conversions filled in one after another. */
+    const printed = (name: string, ...values: string[]): string => {
+      const format = formats.find((one) => one.includes(`: ${name}: `)) ?? '';
+      const given = ['vmm', '7', '7', '001', '2', '000000500', ...values];
+      return format
+        .replace(/%(?:0\d)?(?:ll|l)?[udxs]/g, () => given.shift() ?? '0')
+        .replaceAll('\\"', '"')
+        .replace('\\n', '\n');
+    };
+    const text =
+      'Attaching 24 probes...\n' +
+      printed('sys_enter_openat', '0', '/dev/iommu', '2') +
+      printed('sys_exit_openat', '4') +
+      printed('sys_enter_ioctl', '4', '3b81', '7000') +
+      printed('iommufd_enter', '3b81', '7000', 'c') +
+      'Lost 12 events\n' +
+      printed('sys_enter_ioctl', '4', '3b81', '7000') +
+      printed('iommufd_enter', '3b81', '7000', 'c') +
+      printed('iommufd_exit', '3b81', '0', 'c', '1') +
+      printed('sys_exit_ioctl', '0');
+    const lines = linesOf(text);
+    expect(lines.map(({ ev }) => ev)).toEqual(['trace', 'open', 'ioctl', 'lost', 'ioctl']);
+    expect(lines[3]).toMatchObject({ count: 12 });
+    expect(lines[4]).toMatchObject({
+      ns: 2_000_000_500,
+      pid: 7,
+      fd: 4,
+      in: '0c0000000000000000000000',
+      out: '0c0000000000000001000000',
+    });
+  });
 });

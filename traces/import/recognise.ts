@@ -18,7 +18,7 @@ export function captureReaderFor(
 const scratch: TextEvent = { comm: '', tid: 0, tgid: undefined, cpu: 0, ns: 0, rest: '' };
 
 function isKernelText(line: string): boolean {
-  if (/^# tracer: \S+$/.test(line) || /^cpus=\d+$/.test(line)) return true;
+  if (/^(# tracer: \S+|cpus=\d+|Attaching \d+ probes?\.\.\.)$/.test(line)) return true;
   if (/^\s*CPU:\d+ \[(LOST )?\d* ?EVENTS/.test(line)) return true;
   return parseTextEvent(line, scratch);
 }

@@ -15,11 +15,14 @@ export type CaptureSink = Readonly<{
   note: (text: string) => void;
 }>;
 
+/** As tracefs, trace-cmd and bpftrace say it. */
+const LOST = /^\s*(?:CPU:\d+ \[(?:LOST )?(\d*) ?EVENTS(?: DROPPED)?\]|Lost (\d+) events)/;
 const MARK = 'ioasis: ';
 const OPENED: Readonly<Record<string, string>> = { iommufd_fops_open: '/dev/iommu' };
 const ADDRESS = /^(0x)?[0-9a-f]{8,16}$/;
-/** Lines that trace-cmd and perf print around the events. */
-const FRAME = /^(cpus=\d+|version = \d+|CPU \d+ is empty|trace-cmd .*|\s*\.\.\. .*)$/;
+/** Lines that trace-cmd, perf and bpftrace print around the events. */
+const FRAME =
+  /^(cpus=\d+|Attaching \d+ probes?\.\.\.|version = \d+|CPU \d+ is empty|trace-cmd .*|\s*\.\.\. .*)$/;
 
 export class KernelTextReader {
   private readonly sink: CaptureSink;
@@ -165,9 +168,10 @@ export class KernelTextReader {
   }
 
   private unusual(line: string, lineNumber: number): void {
-    const lost = /^\s*CPU:\d+ \[(?:LOST )?(\d*) ?EVENTS(?: DROPPED)?\]/.exec(line);
+    const lost = LOST.exec(line);
     if (lost !== null) {
-      const count = lost[1] === '' ? undefined : Number(lost[1]);
+      const told = lost[1] ?? lost[2] ?? '';
+      const count = told === '' ? undefined : Number(told);
       this.sink.calls().lost({ count, place: `line ${lineNumber}` });
       return;
     }
