@@ -28,7 +28,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   piscina: ['cli'],
   'cli-progress': ['cli'],
   vitest: ['test'],
-  'fast-check': ['test'],
+  'fast-check': ['test', 'bench'],
   // Parts of vitest and of the vite below it: the mutation check compiles sources and runs examples on its own.
   'rolldown/utils': ['test'],
   '@vitest/expect': ['test'],
