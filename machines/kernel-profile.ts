@@ -25,9 +25,7 @@ export type Trait =
   /** MD_CHECK_MAP tests its alignment before it looks the HWPT up. */
   | 'md-check-map-alignment-first'
   /** Reads of event queues below a header are refused even when the queue is empty. */
-  | 'veventq-read-minimum'
-  /** DMABUF_GET answers 0, not the descriptor. */
-  | 'dmabuf-get-returns-zero';
+  | 'veventq-read-minimum';
 
 export type KernelProfile = Readonly<{
   release: string;
@@ -50,7 +48,6 @@ const linux734: KernelProfile = {
     'vfio-bind-token',
     'generic-page-tables',
     'veventq-read-minimum',
-    'dmabuf-get-returns-zero',
   ]),
   lastIoctl: 0x3b95,
   lastTestOp: 23,

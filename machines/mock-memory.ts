@@ -112,7 +112,7 @@ export function decideTestSetTempMemoryLimit(_site: Site, command: TestSetTempMe
 
 const DMABUF_MAX = 2 << 20;
 
-/** iommufd_test_dmabuf_get(): the descriptor is installed; whether it is also the answer depends on the release. */
+/** iommufd_test_dmabuf_get(): the descriptor is installed, and the answer is 0 all the same. */
 export function decideTestDmabufGet(site: Site, command: TestDmabufGet): Outcome {
   const length = Math.ceil(command.length / PAGE) * PAGE;
   if (length === 0 || length > DMABUF_MAX) return refuse('dmabuf-get/length');
