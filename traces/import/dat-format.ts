@@ -40,26 +40,29 @@ export function parseEventFormat(system: string, text: string): DatEvent | undef
 /** Functions by address, from the kernel's symbol table as the file brings it. */
 export type Symbols = Readonly<{ nameAt: (address: bigint) => string | undefined }>;
 
-/** The symbol of each of `wanted`, and where the next one begins. */
+/** Bytes that a function has at most where the table does not tell what comes after it. */
+const LONGEST_FUNCTION = 0x1_0000n;
+
+/** Where each of `wanted` begins, and where what follows it in the table does; tables are sorted by address. */
 export function parseSymbols(text: string, wanted: ReadonlySet<string>): Symbols {
-  const addresses: bigint[] = [];
-  const found: { name: string; start: bigint }[] = [];
-  for (const line of text.split('\n')) {
-    const end = line.indexOf(' ');
-    if (end < 1 || end > 16) continue;
-    const name = line.slice(end + 3).split('\t')[0] ?? '';
-    if (!/^[0-9a-f]+$/.test(line.slice(0, end))) continue;
-    const start = BigInt(`0x${line.slice(0, end)}`);
-    if (start === 0n) continue;
-    addresses.push(start);
-    if (wanted.has(name)) found.push({ name, start });
+  const ranges: { name: string; start: bigint; end: bigint }[] = [];
+  for (const name of wanted) {
+    const found = new RegExp(`^([0-9a-f]{1,16}) \\w ${name}$`, 'm').exec(text);
+    const start = found === null ? 0n : BigInt(`0x${found[1]}`);
+    if (found === null || start === 0n) continue;
+    ranges.push({ name, start, end: nextAfter(text, found.index, start) });
   }
-  const ranges = found.map(({ name, start }) => ({ name, start, end: nextAfter(addresses, start) }));
   return { nameAt: (address) => ranges.find(({ start, end }) => address >= start && address < end)?.name };
 }
 
-function nextAfter(addresses: readonly bigint[], start: bigint): bigint {
-  let end = start + 0x1_0000n;
-  for (const address of addresses) if (address > start && address < end) end = address;
-  return end;
+/** The first other address in the lines that follow. */
+function nextAfter(text: string, from: number, start: bigint): bigint {
+  for (let at = from, lines = 0; lines < 64; lines++) {
+    at = text.indexOf('\n', at) + 1;
+    const found = at === 0 ? null : /^[0-9a-f]{1,16}/.exec(text.slice(at, at + 16));
+    if (found === null) break;
+    const address = BigInt(`0x${found[0]}`);
+    if (address > start && address < start + LONGEST_FUNCTION) return address;
+  }
+  return start + LONGEST_FUNCTION;
 }

@@ -19,16 +19,32 @@ export const FOLLOWED_CALLS: ReadonlySet<string> = new Set([
 /** Values in symbols, or of no use. */
 const AS_TEXT: ReadonlySet<string> = new Set(['flags', 'mode', 'how', 'usize', 'dfd', 'filename']);
 
+/** Most entries: an ioctl as tracefs prints it; undefined for any other form. */
+function ioctlArgs(text: string): SyscallArgs | undefined {
+  const command = text.indexOf(', cmd: 0x');
+  const argument = text.indexOf(', arg: 0x', command);
+  if (command < 0 || argument < 0 || !text.startsWith('fd: ')) return undefined;
+  const fd = text.startsWith('0x', 4) ? 6 : 4;
+  const arg = argument + 9;
+  const wellFormed =
+    isWord(text, fd, command) && isWord(text, command + 9, argument) && isWord(text, arg, text.length);
+  if (!wellFormed) return undefined;
+  return { fd: text.slice(fd, command), cmd: text.slice(command + 9, argument), arg: text.slice(arg) };
+}
+
 /** `name: value, …` by name, numbers without `0x`; undefined where a number is none. */
 export function syscallArgs(text: string): SyscallArgs | undefined {
+  const ioctl = ioctlArgs(text);
+  if (ioctl !== undefined) return ioctl;
   const args: Record<string, string> = {};
   const end = text.length;
+  const quoted = text.includes('"');
   for (let at = 0; at < end; ) {
     const colon = text.indexOf(': ', at);
     if (colon < 0) return at === 0 && text.trim() === '' ? args : undefined;
     const name = text.slice(at, colon);
     const value = colon + 2;
-    const quote = text.indexOf('"', value);
+    const quote = quoted ? text.indexOf('"', value) : -1;
     let comma = text.indexOf(', ', value);
     if (quote >= 0 && (comma < 0 || quote < comma)) {
       const close = text.indexOf('"', quote + 1);

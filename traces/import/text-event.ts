@@ -75,13 +75,30 @@ function timeOf(line: string, from: number, to: number): number {
   return seconds * NS + fraction * 10 ** (9 - digits);
 }
 
-/** Fills `event` from the line; false for lines that are no events. */
-export function parseTextEvent(line: string, event: TextEvent): boolean {
+// What the line before began with, to the CPU: most lines are of the same thread as the one before.
+let prefix = '~';
+let comm = '';
+let tid = 0;
+let tgid: number | undefined;
+let cpu = 0;
+
+/** Reads the thread and the CPU, which the line begins with; false where it does not. */
+function readPrefix(line: string): boolean {
+  if (line.startsWith(prefix)) return true;
   const bracket = bracketOf(line);
   if (bracket === undefined) return false;
-  const { open, close } = bracket;
-  const task = taskOf(line.slice(0, open).trim());
+  const task = taskOf(line.slice(0, bracket.open).trim());
   if (task === undefined) return false;
+  prefix = line.slice(0, bracket.close + 2);
+  ({ comm, tid, tgid } = task);
+  cpu = Number(line.slice(bracket.open + 1, bracket.close));
+  return true;
+}
+
+/** Fills `event` from the line; false for lines that are no events. */
+export function parseTextEvent(line: string, event: TextEvent): boolean {
+  if (!readPrefix(line)) return false;
+  const close = prefix.length - 2;
   // Between CPU and time stamp there can be a column of flags.
   for (let at = close + 1, column = 0; column < 2; column++) {
     while (line.charCodeAt(at) === SPACE) at++;
@@ -91,10 +108,10 @@ export function parseTextEvent(line: string, event: TextEvent): boolean {
       const ns = timeOf(line, at, end - 1);
       if (ns >= 0) {
         while (line.charCodeAt(end) === SPACE) end++;
-        event.comm = task.comm;
-        event.tid = task.tid;
-        event.tgid = task.tgid;
-        event.cpu = Number(line.slice(open + 1, close));
+        event.comm = comm;
+        event.tid = tid;
+        event.tgid = tgid;
+        event.cpu = cpu;
         event.ns = ns;
         event.rest = line.slice(end);
         return true;

@@ -20,6 +20,7 @@ const LOST = /^\s*(?:CPU:\d+ \[(?:LOST )?(\d*) ?EVENTS(?: DROPPED)?\]|Lost (\d+)
 const MARK = 'ioasis: ';
 const OPENED: Readonly<Record<string, string>> = { iommufd_fops_open: '/dev/iommu' };
 const ADDRESS = /^(0x)?[0-9a-f]{8,16}$/;
+const PATH = / path="([^"]*)"/;
 /** Lines that trace-cmd, perf and bpftrace print around the events. */
 const FRAME =
   /^(cpus=\d+|Attaching \d+ probes?\.\.\.|version = \d+|CPU \d+ is empty|trace-cmd .*|\s*\.\.\. .*)$/;
@@ -89,12 +90,12 @@ export class KernelTextReader {
     const place = probePlace(body);
     if (place === undefined) return false;
     const calls = this.sink.calls();
-    const path = OPENED[place.probed] ?? / path="([^"]*)"/.exec(place.fields)?.[1];
+    const handler = place.probed === 'iommufd_fops_ioctl' || place.probed === 'vfio_device_fops_unl_ioctl';
+    const path = handler ? undefined : (OPENED[place.probed] ?? PATH.exec(place.fields)?.[1]);
     if (path !== undefined) {
       calls.probeOpen(task, path);
       return true;
     }
-    const handler = place.probed === 'iommufd_fops_ioctl' || place.probed === 'vfio_device_fops_unl_ioctl';
     // trace-cmd prints addresses instead of functions: then the fields tell.
     if (!handler && !(ADDRESS.test(place.probed) && place.fields.includes(' cmd=0x'))) return true;
     const returns = place.returns || name.endsWith('exit');
