@@ -2,7 +2,7 @@
 import { ERRNO, type ErrnoName } from '../events/errno.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
-import type { Program, Step } from './program.ts';
+import type { MmapStep, Program, ReadStep, Step, WriteStep } from './program.ts';
 import { errnoNameOf, ProgramMachine } from './program-machine.ts';
 import { hexNumber } from './program-memory.ts';
 import { PID } from './program-site.ts';
@@ -92,49 +92,35 @@ class Writer {
       case 'ftruncate':
         this.tellTruncate(step.size, fd);
         return;
-      case 'read': {
-        const data = bytesRead(outcome);
-        const read = data === undefined ? {} : { data };
-        this.lines.push({
-          ...this.call(),
-          ev: 'read',
-          fd,
-          kind,
-          len: step.length,
-          ...resultOf(outcome),
-          ...read,
-        });
+      case 'read':
+      case 'write':
+        this.tellQueue(step, outcome, fd, kind);
         return;
-      }
-      case 'write': {
-        const data = Buffer.from(step.bytes).toString('hex');
-        this.lines.push({
-          ...this.call(),
-          ev: 'write',
-          fd,
-          kind,
-          len: step.length,
-          data,
-          ...resultOf(outcome),
-        });
+      case 'mmap':
+        this.tellMmap(step, outcome, fd, kind);
         return;
-      }
-      case 'mmap': {
-        const errno = resultOf(outcome).errno;
-        const result =
-          errno === undefined
-            ? { addr: hexNumber(step.address) }
-            : { addr: '0xffffffffffffffff' as const, errno };
-        const { prot, flags, length, offset } = step;
-        const asked = { len: hexNumber(length), prot, flags, off: hexNumber(offset) };
-        this.lines.push({ ...this.call(), ev: 'mmap', fd, kind, ...asked, ...result });
-        return;
-      }
       case 'ioctl':
         this.tellIoctl(step, outcome, fd, kind);
         return;
       default:
     }
+  }
+
+  private tellQueue(step: ReadStep | WriteStep, outcome: Outcome, fd: number, kind: FdKind): void {
+    const call = { ...this.call(), fd, kind, len: step.length, ...resultOf(outcome) };
+    const read = bytesRead(outcome);
+    if (step.call === 'write')
+      this.lines.push({ ...call, ev: 'write', data: Buffer.from(step.bytes).toString('hex') });
+    else this.lines.push({ ...call, ev: 'read', ...(read === undefined ? {} : { data: read }) });
+  }
+
+  private tellMmap(step: MmapStep, outcome: Outcome, fd: number, kind: FdKind): void {
+    const { errno } = resultOf(outcome);
+    const failed = { addr: '0xffffffffffffffff' } as const;
+    const result = errno === undefined ? { addr: hexNumber(step.address) } : { ...failed, errno };
+    const { prot, flags, length, offset } = step;
+    const asked = { len: hexNumber(length), prot, flags, off: hexNumber(offset) };
+    this.lines.push({ ...this.call(), ev: 'mmap', fd, kind, ...asked, ...result });
   }
 
   private tellTruncate(size: bigint, fd: number): void {

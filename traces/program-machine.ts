@@ -26,6 +26,9 @@ import type { RecordedFile, Vma } from './recording.ts';
 
 const STANDARD_DESCRIPTORS = [0, 1, 2];
 const NO_DESCRIPTOR = -1;
+const EBADF = 9;
+/** Offset of `fd` in struct iommu_ioas_map_file. */
+const FILE_FD_OFFSET = 12;
 
 /** The call names no open descriptor: EBADF, before any rule. */
 export const BAD_DESCRIPTOR: Outcome = { ...DONE, ret: -1 };
@@ -288,11 +291,6 @@ export class ProgramMachine {
     return this.applyAll(outcome, outcome.events);
   }
 }
-
-const EBADF = 9;
-
-/** Offset of `fd` in struct iommu_ioas_map_file. */
-const FILE_FD_OFFSET = 12;
 
 /** Commands that hand out a descriptor. */
 const ISSUING: ReadonlySet<string> = new Set([

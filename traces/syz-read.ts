@@ -160,13 +160,7 @@ class SyzReader {
         this.mprotect(call);
         break;
       case 'memfd_create':
-        this.push({
-          call: 'memfd',
-          size: 0n,
-          huge: (constant(call.args[1]) & MFD_HUGETLB) !== 0n,
-          make: this.madeBy(call),
-          props,
-        });
+        this.memfd(call, props);
         break;
       case 'ftruncate':
         this.onOwn(call, (fd) => this.truncate(call, fd, props));
@@ -200,6 +194,11 @@ class SyzReader {
     const own = call.args[0]?.is === 'resource' ? fd !== undefined : call.args[0]?.is === 'const';
     if (own && fd !== undefined) take(fd);
     else this.skipped++;
+  }
+
+  private memfd(call: SyzCall, props: Props): void {
+    const huge = (constant(call.args[1]) & MFD_HUGETLB) !== 0n;
+    this.push({ call: 'memfd', size: 0n, huge, make: this.madeBy(call), props });
   }
 
   private write(call: SyzCall, fd: Operand, props: Props): void {
