@@ -27,8 +27,7 @@ import type { RecordedFile, Vma } from './recording.ts';
 const STANDARD_DESCRIPTORS = [0, 1, 2];
 const NO_DESCRIPTOR = -1;
 const EBADF = 9;
-/** Offset of `fd` in struct iommu_ioas_map_file. */
-const FILE_FD_OFFSET = 12;
+const FILE_FD_OFFSET = 12; // of struct iommu_ioas_map_file
 
 /** The call names no open descriptor: EBADF, before any rule. */
 export const BAD_DESCRIPTOR: Outcome = { ...DONE, ret: -1 };
