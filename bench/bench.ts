@@ -20,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<unknown>>> = {
   memory: () => benchMemory(Number(values.calls)),
   areas: () => import('./areas.ts'),
   search: () => import('./search.ts'),
+  fuzz: () => import('./fuzz.ts'),
 };
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
