@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Destroy } from '../events/ioas-command.ts';
 import { decoder, encoder, fieldAt, type Layout, resized, widthOf } from '../traces/decode-struct.ts';
+import { testEntry } from '../traces/ioctl-table.ts';
 import { hwInfoLayouts } from '../traces/uapi/device.ts';
 import { invalidationLayouts } from '../traces/uapi/hwpt.ts';
-import { allLayouts, commandDecoders, commandLayouts, testCommandOf } from '../traces/uapi/registry.ts';
+import { allLayouts, commandDecoders, commandLayouts } from '../traces/uapi/registry.ts';
 
 /**
  * Transcribed from the reference texts, not from the layouts: our name, size, minimum size, then each field's
@@ -226,7 +227,9 @@ describe('resized', () => {
   });
 });
 
-describe('testCommandOf', () => {
+const testCommandOf = (op: number, lastOp = Number.POSITIVE_INFINITY) => testEntry(op, lastOp).type;
+
+describe('testEntry', () => {
   it('names the operations that a release knows', () => {
     expect(testCommandOf(1)).toBe('TestAddReserved');
     expect(testCommandOf(23)).toBe('TestDmabufRevoke');

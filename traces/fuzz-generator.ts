@@ -6,12 +6,12 @@ import type { Context, OpenFile } from '../machines/world.ts';
 import { Draft, type Fills, type StructType, type Want } from './fuzz-draft.ts';
 import { hwptFills } from './fuzz-hwpt.ts';
 import { ioasFills } from './fuzz-ioas.ts';
-import { mockFills, TEST_OPS } from './fuzz-mock.ts';
+import { mockFills } from './fuzz-mock.ts';
 import { type NamedDescriptor, Names } from './fuzz-names.ts';
 import { OTHER_CALLS, type OtherCall } from './fuzz-other.ts';
 import { vfioFills, viommuFills } from './fuzz-viommu.ts';
 import { type Placement, spoil } from './fuzz-wrong.ts';
-import { containerIoctls, deviceIoctls, nativeIoctls } from './ioctl-table.ts';
+import { allTestEntries, containerIoctls, deviceIoctls, nativeIoctls } from './ioctl-table.ts';
 import { type IoctlStep, NO_PROPS, type Operand, type Step } from './program.ts';
 import type { ProgramMachine } from './program-machine.ts';
 import { READ_ONLY_START, STRUCT_START, STRUCT_STRIDE } from './program-memory.ts';
@@ -110,10 +110,9 @@ export function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
   const { kernel, platform } = machine;
   const mock = platform.driver.name === 'mock';
   const choices: Choice[] = [];
-  const add = (type: StructType, request: number) => {
+  const add = (type: StructType, request: number, op = 0) => {
     const weight = WEIGHTS[type] ?? 1;
     if (fills[type] === undefined) return;
-    const op = request === IOMMU_TEST_CMD ? TEST_OPS.indexOf(type) : 0;
     const asked = { type, request, op, onDevice: type.startsWith('Device') };
     choices.push({ name: type, ...asked, wrong: false, weight: weight * (1 - wrong) });
     choices.push({ name: `${type}!`, ...asked, wrong: true, weight: weight * wrong });
@@ -122,7 +121,8 @@ export function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
     if (number <= kernel.lastIoctl) add(type as StructType, number);
   for (const { number, type } of containerIoctls.values()) add(type as StructType, number);
   if (mock)
-    for (const [op, type] of TEST_OPS.entries()) if (op <= kernel.lastTestOp) add(type, IOMMU_TEST_CMD);
+    for (const [op, { type }] of allTestEntries().entries())
+      if (op <= kernel.lastTestOp) add(type as StructType, IOMMU_TEST_CMD, op);
   if (platform.devices.size > 0)
     for (const { number, type } of deviceIoctls.values()) add(type as StructType, number);
   for (const [other, { weight, needs }] of Object.entries(OTHER_CALLS))

@@ -2,40 +2,12 @@
 
 import { pagesAt } from '../machines/mapping.ts';
 import { type Device, mustBe, objectOf } from '../machines/objects.ts';
-import type { Draft, Fill, Fills, StructType } from './fuzz-draft.ts';
+import type { Draft, Fill, Fills } from './fuzz-draft.ts';
 import { anyArea, rangeIn, usualAddress, usualIova, usualLength } from './fuzz-ioas.ts';
 import { BUFFERS, ODD_NUMBERS, USUAL_ADDRESSES } from './fuzz-values.ts';
 import { pageTable, usualPasid } from './fuzz-viommu.ts';
 
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
-
-/** Numbers of the operations by command, in the order of enum iommufd_test_op. */
-export const TEST_OPS: readonly StructType[] = [
-  'TestUnknownOp',
-  'TestAddReserved',
-  'TestMockDomain',
-  'TestMdCheckMap',
-  'TestMdCheckRefs',
-  'TestCreateAccess',
-  'TestDestroyAccessPages',
-  'TestAccessPages',
-  'TestAccessRw',
-  'TestSetTempMemoryLimit',
-  'TestMockDomainReplace',
-  'TestAccessReplaceIoas',
-  'TestMockDomainFlags',
-  'TestDirty',
-  'TestMdCheckIotlb',
-  'TestTriggerIopf',
-  'TestDevCheckCache',
-  'TestTriggerVevent',
-  'TestPasidAttach',
-  'TestPasidReplace',
-  'TestPasidDetach',
-  'TestPasidCheckHwpt',
-  'TestDmabufGet',
-  'TestDmabufRevoke',
-];
 
 function mockDomain(draft: Draft): void {
   const { random } = draft;

@@ -1,5 +1,4 @@
 import type { CommandOf, StructCommand } from '../../events/command.ts';
-import type { TestCommand } from '../../events/test-command.ts';
 import { type Decode, decodersOf, type LayoutsOf, type StructLayout } from '../decode-struct.ts';
 import { deviceLayouts, hwInfoLayouts } from './device.ts';
 import { faultDataLayouts, faultLayouts } from './fault.ts';
@@ -38,35 +37,3 @@ export const allLayouts: Readonly<Record<string, StructLayout>> = { ...commandLa
 export const commandDecoders = decodersOf(commandLayouts) satisfies {
   [Type in StructCommand['type']]: Decode<CommandOf<Type>>;
 };
-
-const testCommandByOp: readonly TestCommand['type'][] = [
-  'TestUnknownOp',
-  'TestAddReserved',
-  'TestMockDomain',
-  'TestMdCheckMap',
-  'TestMdCheckRefs',
-  'TestCreateAccess',
-  'TestDestroyAccessPages',
-  'TestAccessPages',
-  'TestAccessRw',
-  'TestSetTempMemoryLimit',
-  'TestMockDomainReplace',
-  'TestAccessReplaceIoas',
-  'TestMockDomainFlags',
-  'TestDirty',
-  'TestMdCheckIotlb',
-  'TestTriggerIopf',
-  'TestDevCheckCache',
-  'TestTriggerVevent',
-  'TestPasidAttach',
-  'TestPasidReplace',
-  'TestPasidDetach',
-  'TestPasidCheckHwpt',
-  'TestDmabufGet',
-  'TestDmabufRevoke',
-];
-
-/** Which command an operation of IOMMU_TEST_CMD is; a release knows the numbers up to its `lastOp`. */
-export function testCommandOf(op: number, lastOp: number = testCommandByOp.length - 1): TestCommand['type'] {
-  return (op <= lastOp ? testCommandByOp[op] : undefined) ?? 'TestUnknownOp';
-}
