@@ -1,7 +1,7 @@
 /** `ioasis capture`: prints a shell script that records iommufd on a stock kernel. */
 import { type Command, Option } from 'commander';
 import { captureScript } from '../traces/capture-script.ts';
-import { positiveNumber } from './options.ts';
+import { wholeNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
 type Options = Readonly<{ traceCmd?: true; bpftrace?: true; buffer: number }>;
@@ -28,7 +28,7 @@ export function registerCapture(program: Command): void {
     .addOption(new Option('--bpftrace', 'let bpftrace record'))
     .addOption(
       new Option('--buffer <kib>', 'size of the ring of each CPU')
-        .argParser(positiveNumber)
+        .argParser(wholeNumber(1))
         .default(BUFFER_KIB),
     )
     .addHelpText('after', EXAMPLES)

@@ -9,7 +9,7 @@ import { EXIT, UsageError } from './errors.ts';
 import { fuzzChunks } from './fuzz-chunks.ts';
 import { exportCover, exportFailures } from './fuzz-export.ts';
 import { startCounter } from './fuzz-progress.ts';
-import { iommuOption, jobsOption, jsonOption, kernelOption } from './options.ts';
+import { iommuOption, jobsOption, jsonOption, kernelOption, wholeNumber } from './options.ts';
 import { flush, isWatched, onInterrupt, print } from './terminal.ts';
 
 type Options = Readonly<{
@@ -31,14 +31,6 @@ Examples:
   ioasis fuzz --runs 10000 --jobs 2                    look for a broken invariant
   ioasis fuzz --iommu intel-vtd --export found         save minimal programs of what is found
   ioasis fuzz --cover rules --export tests             write programs that reach every rule`;
-
-function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`expected a whole number from ${least} on.`);
-  };
-}
 
 function share(text: string): number {
   const value = Number(text);

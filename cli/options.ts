@@ -4,7 +4,7 @@ import { kernelProfiles } from '../machines/kernel-profile.ts';
 import { IOMMU_NAMES } from '../traces/platform-of.ts';
 
 /** A whole number from `least` on, of at most 2^53. */
-function wholeNumber(least: number): (text: string) => number {
+export function wholeNumber(least: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
@@ -36,9 +36,6 @@ export function jobsOption(): Option {
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON object');
 }
-
-/** A whole number from 1 on. */
-export const positiveNumber = wholeNumber(1);
 
 /** A sequence number given as an argument. */
 export const sequenceNumber = wholeNumber(0);
