@@ -54,20 +54,20 @@ export function callResult(
 /** A call on a descriptor of which the recording does not tell the origin. */
 export function withoutLineage(line: CallLine, command: string): CallResult {
   const missing = `where descriptor ${line.fd} of process ${line.pid} comes from`;
-  return unpredicted(line, command, 0, 'undetermined', missing);
+  return doubtful({ line, command, context: 0, broken: undefined }, missing);
 }
 
 /** A call in a context of which nothing is claimed any more. */
 export function uncheckedResult(line: CallLine, command: string, context: number): CallResult {
-  return unpredicted(line, command, context, 'unchecked', 'what the kernel does after an invariant broke');
+  const missing = 'what the kernel does after an invariant broke';
+  return doubtful({ line, command, context, broken: undefined }, missing, 'unchecked');
 }
 
-function unpredicted(
-  line: CallLine,
-  command: string,
-  context: number,
-  verdict: Verdict,
+/** The call as one that cannot be told for lack of a fact. */
+export function doubtful(
+  { line, command, broken, context }: Pick<CallResult, 'line' | 'command' | 'broken' | 'context'>,
   missing: string,
+  verdict: 'undetermined' | 'unchecked' = 'undetermined',
 ): CallResult {
   return {
     line,
@@ -77,7 +77,18 @@ function unpredicted(
     ptrOut: undefined,
     difference: undefined,
     verdict,
-    broken: undefined,
+    broken,
     context,
   };
+}
+
+/** Rule, missing fact, return value and every byte written. */
+export function sameAnswer(one: CallResult, other: CallResult): boolean {
+  return (
+    one.outcome.rule === other.outcome.rule &&
+    one.outcome.missing === other.outcome.missing &&
+    one.outcome.ret === other.outcome.ret &&
+    one.out === other.out &&
+    one.ptrOut === other.ptrOut
+  );
 }

@@ -3,9 +3,9 @@
  * undetermined and the missing fact is named; the model goes on with what the kernel answered.
  */
 import { ERRNO } from '../events/errno.ts';
-import { undetermined } from '../events/outcome.ts';
 import { errnoOf } from '../events/rules.ts';
 import type { World } from '../machines/world.ts';
+import { doubtful } from './call-result.ts';
 import { entryOfLine } from './decoded-call.ts';
 import type { CallResult, ReplayEngine } from './engine.ts';
 import type { IoctlLine, RecordedLine, TraceLine } from './recording.ts';
@@ -106,7 +106,7 @@ export class CaptureDoubts implements LineFeed {
     }
     const command = entryOfLine(line)?.name ?? line.req;
     const answer = { line, command, broken: undefined, context };
-    return doubtful({ ...answer, outcome: undetermined(missing) }, this.clouded.get(context) ?? missing);
+    return doubtful(answer, this.clouded.get(context) ?? missing);
   }
 
   private judge(result: CallResult, line: IoctlLine | undefined): CallResult {
@@ -179,23 +179,4 @@ function unseenInput(line: IoctlLine): string | undefined {
 function contextOf(world: World, { pid, fd }: IoctlLine): number {
   const fileId = world.processes.get(pid)?.fds.get(fd);
   return (fileId === undefined ? undefined : world.files.get(fileId))?.contextId ?? NO_CONTEXT;
-}
-
-/** The result as one that cannot be told for lack of a fact. */
-export function doubtful(
-  result: Pick<CallResult, 'line' | 'command' | 'broken' | 'context' | 'outcome'>,
-  missing: string,
-): CallResult {
-  const { line, command, broken, context } = result;
-  return {
-    line,
-    command,
-    outcome: undetermined(missing),
-    out: undefined,
-    ptrOut: undefined,
-    verdict: 'undetermined',
-    difference: undefined,
-    broken,
-    context,
-  };
 }

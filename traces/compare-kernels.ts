@@ -1,6 +1,7 @@
 /** One recording under two releases: every call decided by both, each from its own state, and where they first differ. */
 import { RULES } from '../events/rules.ts';
 
+import { sameAnswer } from './call-result.ts';
 import { describeCall } from './describe-command.ts';
 import type { CallResult } from './engine.ts';
 import { resultText } from './explain-scene.ts';
@@ -137,17 +138,6 @@ function withAddress(line: RecordedLine, asked: RecordedLine): RecordedLine {
   if (line.ev !== 'mmap' || asked.ev !== 'mmap' || line.addr === undefined || line.errno !== undefined)
     return asked;
   return { ...asked, addr: line.addr };
-}
-
-/** Rule, missing fact, return value and every byte written. */
-function sameAnswer(one: CallResult, other: CallResult): boolean {
-  return (
-    one.outcome.rule === other.outcome.rule &&
-    one.outcome.missing === other.outcome.missing &&
-    one.outcome.ret === other.outcome.ret &&
-    one.out === other.out &&
-    one.ptrOut === other.ptrOut
-  );
 }
 
 function differenceOf(trace: string, one: CallResult, other: CallResult): Difference {

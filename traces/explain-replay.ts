@@ -1,6 +1,7 @@
 /** Replaying a part of a history alone, to see whether the explained call is still answered the same. */
 import type { Event } from '../events/event.ts';
 import type { World } from '../machines/world.ts';
+import { sameAnswer } from './call-result.ts';
 import { copyWorld } from './copy-world.ts';
 import { type CallResult, ReplayEngine } from './engine.ts';
 import { describeEvent } from './explain-event.ts';
@@ -29,17 +30,6 @@ function answerOf({ outcome, out, ptrOut }: CallResult): unknown[] {
   return [rule ?? '', missing ?? '', ret, out ?? '', ptrOut ?? '', events.map(describeEvent)];
 }
 
-function sameAnswer(one: CallResult | undefined, other: CallResult): boolean {
-  return (
-    one !== undefined &&
-    one.outcome.rule === other.outcome.rule &&
-    one.outcome.missing === other.outcome.missing &&
-    one.outcome.ret === other.outcome.ret &&
-    one.out === other.out &&
-    one.ptrOut === other.ptrOut
-  );
-}
-
 /**
  * Feeds the lines to a world as it was before the history, then the explained call, and answers what has to be reproduced.
  * undefined where a line is answered otherwise than before, or where the model breaks on such a history.
@@ -61,7 +51,8 @@ export function replayAlone(
     for (const { line, expected } of lines) {
       fed++;
       const result = engine.feed(line);
-      if (expected !== undefined && !sameAnswer(result, expected)) return { found: undefined, fed };
+      if (expected !== undefined && (result === undefined || !sameAnswer(result, expected)))
+        return { found: undefined, fed };
     }
     const kinds = kindsOf(scene, world, ended);
     const result = engine.feed(askedOf(scene.step));

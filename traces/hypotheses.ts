@@ -2,7 +2,7 @@
  * Replay without results: where a call could have succeeded or failed, both worlds are followed, and only what they agree on
  * is claimed.
  */
-import { undetermined } from '../events/outcome.ts';
+import { doubtful } from './call-result.ts';
 import type { CallResult, ReplayEngine } from './engine.ts';
 import { errnoOfOutcome } from './prediction.ts';
 import type { RecordedLine } from './recording.ts';
@@ -25,12 +25,12 @@ export class Hypotheses {
     const result = this.step(this.main, line);
     if (this.others.length === 0) return result;
     let answer = result;
+    const claims = result?.verdict !== 'undetermined' && result?.verdict !== 'unchecked';
     for (const other of this.others.slice()) {
       if (other.engine.seenLast === line) continue;
       const differing = this.step(other.engine, line);
-      if (answer === result && result !== undefined && differing !== undefined && !agree(result, differing)) {
-        answer = doubtful(result, other.reason);
-      }
+      if (!claims || answer !== result || result === undefined || differing === undefined) continue;
+      if (!agree(result, differing)) answer = doubtful(result, other.reason);
     }
     if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.forget();
     return answer;
@@ -68,19 +68,4 @@ function agree(one: CallResult, other: CallResult): boolean {
     one.out === other.out &&
     one.ptrOut === other.ptrOut
   );
-}
-
-function doubtful(result: CallResult, reason: string): CallResult {
-  if (result.verdict === 'undetermined' || result.verdict === 'unchecked') return result;
-  return {
-    line: result.line,
-    command: result.command,
-    outcome: undetermined(reason),
-    out: undefined,
-    ptrOut: undefined,
-    verdict: 'undetermined',
-    difference: undefined,
-    broken: result.broken,
-    context: result.context,
-  };
 }

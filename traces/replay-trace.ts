@@ -4,7 +4,8 @@ import { USER_TOP } from '../machines/address-space.ts';
 import { type KernelProfile, kernelProfiles } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
-import { CaptureDoubts, doubtful } from './capture-doubts.ts';
+import { doubtful } from './call-result.ts';
+import { CaptureDoubts } from './capture-doubts.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { Hypotheses } from './hypotheses.ts';
 import {
