@@ -18,7 +18,7 @@ import { type Access, freeId, type Ioas, mustBe, objectOf } from './objects.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 import { refusesBuffer } from './user-data.ts';
 import { currentPage, heldPage, samePage } from './user-page.ts';
-import type { Context } from './world.ts';
+import { type Context, openFileAt } from './world.ts';
 
 const NEEDS_PIN = 1;
 const WRITE = 1;
@@ -63,8 +63,7 @@ type OpenAccess = Readonly<{ context: Context; access: Access }>;
 
 /** iommufd_access_get(): by descriptor of the caller, whatever context it belongs to. */
 function accessOf(site: Site, fd: number): OpenAccess | undefined {
-  const fileId = site.process.fds.get(fd | 0);
-  const file = fileId === undefined ? undefined : site.world.files.get(fileId);
+  const file = openFileAt(site.world, site.process, fd | 0);
   if (file === undefined || file.kind !== 'access') return undefined;
   const context = site.world.contexts.get(file.contextId);
   if (context === undefined) throw new Error(`invariant: access file ${file.id} without its context`);

@@ -19,7 +19,7 @@ import { type Ioas, objectOf } from './objects.ts';
 import { UNKNOWN_FILE } from './pinning.ts';
 import { CAP_IPC_LOCK, canRespond, capable, type Failure, failed, isFailure, type Site } from './site.ts';
 import { unmapAreas } from './unmapping.ts';
-import type { AccountMode } from './world.ts';
+import { type AccountMode, openFileAt } from './world.ts';
 
 const FLAGS = MAP_FIXED_IOVA | MAP_WRITEABLE | MAP_READABLE;
 /** Plain numbers hold what is below. */
@@ -109,8 +109,7 @@ export function decideIoasMapFile(site: Site, command: IoasMapFile): Outcome {
 }
 
 function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
-  const fileId = site.process.fds.get(command.fd);
-  const file = fileId === undefined ? undefined : site.world.files.get(fileId);
+  const file = openFileAt(site.world, site.process, command.fd);
   const shape = {
     basePage: command.start >> 12n,
     npages: Number(((command.start & 0xfffn) + command.length + 0xfffn) >> 12n),

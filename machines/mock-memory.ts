@@ -14,7 +14,7 @@ import { pagesAt, U64_MAX } from './mapping.ts';
 import { type Ioas, mustBe, objectOf } from './objects.ts';
 import { failed, isFailure, type Site } from './site.ts';
 import { currentPage, heldPage, type PageIdentity, samePage } from './user-page.ts';
-import type { Context } from './world.ts';
+import { type Context, openFileAt } from './world.ts';
 
 const PAGE = 4096;
 const FLAT_GRANULE = 2048;
@@ -132,8 +132,7 @@ export function decideTestDmabufGet(site: Site, command: TestDmabufGet): Outcome
 
 /** iommufd_test_dmabuf_revoke(). */
 export function decideTestDmabufRevoke(site: Site, command: TestDmabufRevoke): Outcome {
-  const fileId = site.process.fds.get(command.dmabufFd);
-  const file = fileId === undefined ? undefined : site.world.files.get(fileId);
+  const file = openFileAt(site.world, site.process, command.dmabufFd);
   if (file === undefined && !site.process.foreign.has(command.dmabufFd))
     return refuse('dmabuf-revoke/descriptor');
   if (file?.kind !== 'dmabuf') return refuse('dmabuf-revoke/kind');

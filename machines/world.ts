@@ -1,4 +1,4 @@
-/** Everything that the deciders read: processes, descriptors, iommufd contexts and their objects. Types only. */
+/** Everything that the deciders read: processes, descriptors, iommufd contexts and their objects. Types and lookups. */
 import type { AddressSpace } from './address-space.ts';
 import { emptyHardware, type Hardware } from './hardware.ts';
 import type { IommuObject } from './objects.ts';
@@ -129,6 +129,12 @@ export interface World {
   nextFileId: number;
   nextContextId: number;
   nextPagesId: number;
+}
+
+/** The open file behind a descriptor; undefined where the number is free, or what has it is not followed. */
+export function openFileAt(world: World, process: Process | undefined, fd: number): OpenFile | undefined {
+  const fileId = process?.fds.get(fd);
+  return fileId === undefined ? undefined : world.files.get(fileId);
 }
 
 /** A machine before anything happened; `userTop` is the first byte that user space cannot have. */

@@ -4,7 +4,7 @@
  */
 import { ERRNO } from '../events/errno.ts';
 import { errnoOf } from '../events/rules.ts';
-import type { World } from '../machines/world.ts';
+import { openFileAt, type World } from '../machines/world.ts';
 import { doubtful } from './call-result.ts';
 import { entryOfLine } from './decoded-call.ts';
 import type { CallResult, ReplayEngine } from './engine.ts';
@@ -177,6 +177,5 @@ function unseenInput(line: IoctlLine): string | undefined {
 }
 
 function contextOf(world: World, { pid, fd }: IoctlLine): number {
-  const fileId = world.processes.get(pid)?.fds.get(fd);
-  return (fileId === undefined ? undefined : world.files.get(fileId))?.contextId ?? NO_CONTEXT;
+  return openFileAt(world, world.processes.get(pid), fd)?.contextId ?? NO_CONTEXT;
 }

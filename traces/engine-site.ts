@@ -3,7 +3,7 @@ import type { AddressSpace } from '../machines/address-space.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import type { DescriptorFact, Site } from '../machines/site.ts';
-import type { Context, OpenFile, Process, World } from '../machines/world.ts';
+import { type Context, type OpenFile, openFileAt, type Process, type World } from '../machines/world.ts';
 import { processOf } from '../reducers/process.ts';
 import { issuedBy } from './new-descriptor.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
@@ -97,8 +97,7 @@ export class EngineSite implements Site {
     const { world } = this;
     this.process = world.processes.get(pid) ?? processOf(world, pid);
     this.space = world.spaces.get(this.process.spaceId);
-    const fileId = this.process.fds.get(fd);
-    const file = fileId === undefined ? undefined : world.files.get(fileId);
+    const file = openFileAt(world, this.process, fd);
     this.file = file ?? NO_FILE;
     this.context = (file === undefined ? undefined : world.contexts.get(file.contextId)) ?? NO_CONTEXT;
     this.trusting = false;

@@ -1,6 +1,8 @@
 /** From the rule that refused a call to the objects and the earlier calls behind it. */
+
 import type { RuleId } from '../events/rules.ts';
 import { objectAt } from '../machines/objects.ts';
+import { openFileAt } from '../machines/world.ts';
 import { hex } from './describe-command.ts';
 import { idCause } from './explain-cause-id.ts';
 import { mappingCause } from './explain-cause-mapping.ts';
@@ -74,8 +76,7 @@ function structCause(scene: Scene, rule: RuleId): Cause | undefined {
 function descriptorCause(scene: Scene, rule: RuleId): Cause | undefined {
   const fd = numberField(scene.call, 'id');
   if (rule !== 'access/descriptor' || fd === undefined) return undefined;
-  const fileId = scene.process?.fds.get(fd | 0);
-  const file = fileId === undefined ? undefined : scene.before.files.get(fileId);
+  const file = openFileAt(scene.before, scene.process, fd | 0);
   const is = file === undefined ? 'is not open, or not one of iommufd' : `is one of kind ${file.kind}`;
   return { text: [`descriptor ${fd | 0} of process ${scene.line.pid} ${is}`], steps: [] };
 }

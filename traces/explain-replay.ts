@@ -1,6 +1,6 @@
 /** Replaying a part of a history alone, to see whether the explained call is still answered the same. */
 import type { Event } from '../events/event.ts';
-import type { World } from '../machines/world.ts';
+import { openFileAt, type World } from '../machines/world.ts';
 import { sameAnswer } from './call-result.ts';
 import { copyWorld } from './copy-world.ts';
 import { type CallResult, ReplayEngine } from './engine.ts';
@@ -15,8 +15,7 @@ export type Replay = Readonly<{ line: RecordedLine; expected: CallResult | undef
 /** Kinds of what the ids of the explained call stand for; `ended` where something had the id before. */
 function kindsOf(scene: Scene, world: World, ended: ReadonlySet<string>): string[] {
   const { line, call } = scene;
-  const fileId = world.processes.get(line.pid)?.fds.get(line.fd);
-  const contextId = (fileId === undefined ? undefined : world.files.get(fileId))?.contextId ?? 0;
+  const contextId = openFileAt(world, world.processes.get(line.pid), line.fd)?.contextId ?? 0;
   const context = world.contexts.get(contextId);
   return idFieldsOf(call).map((name) => {
     const id = numberField(call, name) ?? 0;

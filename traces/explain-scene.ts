@@ -2,7 +2,7 @@
 import { RULES } from '../events/rules.ts';
 import type { AddressSpace } from '../machines/address-space.ts';
 import { type IommuObject, objectAt } from '../machines/objects.ts';
-import type { Context, OpenFile, Process, World } from '../machines/world.ts';
+import { type Context, type OpenFile, openFileAt, type Process, type World } from '../machines/world.ts';
 import { type DecodedCall, decodeCall } from './decoded-call.ts';
 import { describeReply } from './describe-command.ts';
 import type { CallLine, CallResult } from './engine.ts';
@@ -139,8 +139,7 @@ export function openObject(scene: Scene): IommuObject | undefined {
   const { call, file, process, before, context } = scene;
   if (call.type === undefined && file?.objectId !== undefined) return context?.objects[file.objectId];
   if (!ID_IS_ACCESS.has(call.type ?? '')) return undefined;
-  const fileId = process?.fds.get((numberField(call, 'id') ?? -1) | 0);
-  const access = fileId === undefined ? undefined : before.files.get(fileId);
+  const access = openFileAt(before, process, (numberField(call, 'id') ?? -1) | 0);
   return access?.kind !== 'access' || access.contextId !== context?.id
     ? undefined
     : context.objects[access.objectId];

@@ -1,8 +1,10 @@
 /** Why one call of a recording returned what it did: rule, objects, earlier calls, and what would have succeeded. */
+
 import { errnoName } from '../events/errno.ts';
 import type { Event } from '../events/event.ts';
 import { RULES, type RuleId } from '../events/rules.ts';
 import { kernelProfiles } from '../machines/kernel-profile.ts';
+import { openFileAt } from '../machines/world.ts';
 import { copyWorld } from './copy-world.ts';
 import { decodeCall } from './decoded-call.ts';
 import { describeCall } from './describe-command.ts';
@@ -114,8 +116,7 @@ function sceneOf(history: History, told: CallLine): Scene {
   if (step.result === undefined || !isCall(line))
     throw new Error(`invariant: call ${told.seq} has no answer`);
   const process = before.processes.get(line.pid);
-  const fileId = process?.fds.get(line.fd);
-  const file = fileId === undefined ? undefined : before.files.get(fileId);
+  const file = openFileAt(before, process, line.fd);
   return {
     history,
     steps,

@@ -5,7 +5,7 @@ import { outlivedByPasid, PASID_OUTLIVES_DEVICE } from '../machines/binding.ts';
 import { mustBe } from '../machines/objects.ts';
 import type { Site } from '../machines/site.ts';
 import { closeEvents } from '../machines/vfio-device.ts';
-import type { OpenFile, World } from '../machines/world.ts';
+import { type OpenFile, openFileAt, type World } from '../machines/world.ts';
 import type { CredLine, OpenLine, Vma, VmasLine } from './recording.ts';
 
 export function credentials(line: CredLine): Event {
@@ -51,8 +51,7 @@ export function opened(line: OpenLine, fd: number): Event | undefined {
 
 /** Closing `fd`: with the last reference the file goes, and a bound device is let go. */
 export function closed(site: Site, world: World, pid: number, fd: number): Event[] {
-  const fileId = world.processes.get(pid)?.fds.get(fd);
-  const file = fileId === undefined ? undefined : world.files.get(fileId);
+  const file = openFileAt(world, world.processes.get(pid), fd);
   const events: Event[] = [{ type: 'DescriptorClosed', pid, fd }];
   if (file === undefined || file.refs > 1) return events;
   const broken = endsBadly(world, file);

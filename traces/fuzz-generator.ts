@@ -2,7 +2,7 @@
 import type { CommandType } from '../events/command.ts';
 import { IOMMU_TEST_CMD } from '../events/ioctl-number.ts';
 import type { Random } from '../explore/random.ts';
-import type { Context, OpenFile } from '../machines/world.ts';
+import { type Context, type OpenFile, openFileAt } from '../machines/world.ts';
 import { Draft, type Fills, type StructType, type Want } from './fuzz-draft.ts';
 import { hwptFills } from './fuzz-hwpt.ts';
 import { ioasFills } from './fuzz-ioas.ts';
@@ -252,8 +252,8 @@ export class Generator {
   }
 
   private fileOf(one: NamedDescriptor): OpenFile | undefined {
-    const { files, processes } = this.machine.world;
-    return files.get(processes.get(PID)?.fds.get(this.machine.descriptor(one.operand)) ?? 0);
+    const { world } = this.machine;
+    return openFileAt(world, world.processes.get(PID), this.machine.descriptor(one.operand));
   }
 
   private isBound(one: NamedDescriptor): boolean {

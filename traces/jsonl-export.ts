@@ -1,6 +1,8 @@
 /** A program as a recording: run on the model, with every result that the model predicts. */
+
 import { ERRNO, type ErrnoName } from '../events/errno.ts';
 import type { Outcome } from '../events/outcome.ts';
+import { openFileAt } from '../machines/world.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { MmapStep, Program, ReadStep, Step, WriteStep } from './program.ts';
 import { errnoNameOf, ProgramMachine } from './program-machine.ts';
@@ -62,8 +64,7 @@ class Writer {
 
   private kindOf(fd: number): FdKind {
     const { world } = this.machine;
-    const file = world.files.get(world.processes.get(PID)?.fds.get(fd) ?? 0);
-    return file?.kind ?? 'iommufd';
+    return openFileAt(world, world.processes.get(PID), fd)?.kind ?? 'iommufd';
   }
 
   private tellMemory(): void {

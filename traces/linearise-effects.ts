@@ -4,7 +4,7 @@
  */
 import { ERRNO } from '../events/errno.ts';
 import type { RuleId } from '../events/rules.ts';
-import type { Context, World } from '../machines/world.ts';
+import { type Context, openFileAt, type World } from '../machines/world.ts';
 import {
   areaBuilt,
   asking,
@@ -190,7 +190,6 @@ function whoSetAside(
 /** The context that a call works on. */
 export function contextOf(world: World, line: RecordedLine): Context | undefined {
   if (line.ev !== 'ioctl') return undefined;
-  const fileId = world.processes.get(line.pid)?.fds.get(line.fd);
-  const file = fileId === undefined ? undefined : world.files.get(fileId);
+  const file = openFileAt(world, world.processes.get(line.pid), line.fd);
   return file === undefined ? undefined : world.contexts.get(file.contextId);
 }

@@ -1,7 +1,7 @@
 /** Where things come from: the lines since the last moment without any context, what each changed, and questions about it. */
 import type { Event } from '../events/event.ts';
 import { type ObjectKind, objectAt } from '../machines/objects.ts';
-import type { World } from '../machines/world.ts';
+import { openFileAt, type World } from '../machines/world.ts';
 import { copyWorld } from './copy-world.ts';
 import type { CallLine, CallResult } from './engine.ts';
 import type { RecordedLine, TraceLine } from './recording.ts';
@@ -81,8 +81,7 @@ export function record(history: History, told: RecordedLine): Step {
 /** Recorders may take a descriptor for what it was before it was closed unseen; the model knows what it is. */
 function withTrueKind(world: World, line: RecordedLine): RecordedLine {
   if (!isCall(line)) return line;
-  const fileId = world.processes.get(line.pid)?.fds.get(line.fd);
-  const kind = fileId === undefined ? undefined : world.files.get(fileId)?.kind;
+  const kind = openFileAt(world, world.processes.get(line.pid), line.fd)?.kind;
   return kind === undefined || kind === line.kind ? line : { ...line, kind };
 }
 
