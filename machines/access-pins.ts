@@ -1,8 +1,9 @@
 /** What an in-kernel user of an IOAS may pin, read or write (iommufd_access_pin_pages(), iommufd_access_rw()). */
 import type { PinnedPart } from '../events/access.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { canRead, canWrite } from './address-space.ts';
 import { type Area, areaAt, nextAfter } from './area-tree.ts';
-import { PROT_READ, PROT_WRITE, pagesAt, U64_MAX } from './mapping.ts';
+import { PROT_READ, PROT_WRITE, pagesAt } from './mapping.ts';
 import { type Ioas, mustBe } from './objects.ts';
 import { type Pages, uncovered } from './pages.ts';
 import { newTally, pinRange, type Tally } from './pinning.ts';

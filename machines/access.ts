@@ -10,10 +10,11 @@ import type {
   TestCreateAccess,
   TestDestroyAccessPages,
 } from '../events/test-command.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { type PinnedRange, planPin, planReadWrite } from './access-pins.ts';
 import { syzkallerIova } from './area.ts';
 import { lowBits } from './area-tree.ts';
-import { pagesAt, U64_MAX } from './mapping.ts';
+import { pagesAt } from './mapping.ts';
 import { type Access, freeId, type Ioas, mustBe, objectOf } from './objects.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 import { refusesBuffer } from './user-data.ts';

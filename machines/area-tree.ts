@@ -6,6 +6,8 @@
  * alignment bits (alignment conflicts), so that none of these questions walks the areas. Why it is our own:
  * docs/decisions/0003.
  */
+import { hex } from '../events/hex.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { type AreaNode, EMPTY_NODE, type Entry, entryOf, insert, remove, replace } from './area-node.ts';
 import { mayHold, needOf } from './hole-summary.ts';
 
@@ -27,8 +29,6 @@ export type Area = Readonly<{
  * private member because Immer's `Draft<>` would drop that, and a draft would then refuse a tree.
  */
 export type AreaTree = AreaNode;
-
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** The tree without areas; the one value of its kind. */
 export const EMPTY_AREAS: AreaTree = EMPTY_NODE;
@@ -92,7 +92,7 @@ export function putArea(tree: AreaTree, area: Area): AreaTree {
 /** The tree without the area that starts at this IOVA. That there is none is our bug. */
 export function removeArea(tree: AreaTree, iova: bigint): AreaTree {
   const { atOrBefore, after } = neighbours(tree, iova);
-  if (atOrBefore?.area.iova !== iova) throw new Error(`invariant: no area starts at 0x${iova.toString(16)}`);
+  if (atOrBefore?.area.iova !== iova) throw new Error(`invariant: no area starts at ${hex(iova)}`);
   return remove(tree, atOrBefore, after);
 }
 
@@ -165,7 +165,7 @@ function endOf(tree: AreaTree): bigint {
 }
 
 function describe({ iova, last }: Area): string {
-  return `area [0x${iova.toString(16)}, 0x${last.toString(16)}]`;
+  return `area [${hex(iova)}, ${hex(last)}]`;
 }
 
 function overlap(area: Area, other: Area): Error {

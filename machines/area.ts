@@ -3,6 +3,7 @@
 import type { NewPages } from '../events/ioas.ts';
 import type { IoasCopy, IoasMap, IoasMapFile, IoasUnmap } from '../events/ioas-command.ts';
 import { done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { type Area, areaAt, nextAfter, nthArea } from './area-tree.ts';
 import {
   MAP_FIXED_IOVA,
@@ -13,7 +14,6 @@ import {
   planMapping,
   protOf,
   type Slice,
-  U64_MAX,
 } from './mapping.ts';
 import { type Ioas, objectOf } from './objects.ts';
 import { UNKNOWN_FILE } from './pinning.ts';

@@ -2,10 +2,11 @@
 import type { Event } from '../events/event.ts';
 import type { Domain } from '../events/hwpt.ts';
 import { errnoOf } from '../events/rules.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { lowBits } from './area-tree.ts';
 import type { DeviceView } from './drivers/driver.ts';
 import { NO_GRANULES } from './granule-set.ts';
-import { fillDomain, U64_MAX } from './mapping.ts';
+import { fillDomain } from './mapping.ts';
 import { refusesReservation } from './mock-memory.ts';
 import { allocDomain } from './no-iommu.ts';
 import { freeId, type Hwpt, type HwptPaging, type Ioas, mustBe, objectAt, pagingOf } from './objects.ts';

@@ -1,10 +1,11 @@
 /** Decider of IOMMU_HW_QUEUE_ALLOC: guest memory pinned through a hidden access, then the driver's own rules. */
 import { done, type Outcome, refuse } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
+import { U64_MAX } from '../events/u64.ts';
 import type { HwQueueAlloc } from '../events/viommu-command.ts';
 import { refusesPinAlignment } from './access.ts';
 import { type PinnedRange, planPin } from './access-pins.ts';
-import { pagesAt, U64_MAX } from './mapping.ts';
+import { pagesAt } from './mapping.ts';
 import { freeId, mustBe, objectOf, type Viommu } from './objects.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
 import { heldPage } from './user-page.ts';

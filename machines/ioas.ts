@@ -3,12 +3,12 @@
 import type { Range } from '../events/ioas.ts';
 import type { IoasAlloc, IoasAllowIovas, IoasIovaRanges } from '../events/ioas-command.ts';
 import { done, type Outcome, type Patch, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { canRead, canWrite } from './address-space.ts';
 import { holesOf, intersectsAny } from './intervals.ts';
 import { freeId, objectOf } from './objects.ts';
 import { canRespond, type Site } from './site.ts';
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const RANGE_BYTES = 16;
 
 /** iommufd_ioas_alloc_ioctl(). A failed write-back takes the new object down again. */

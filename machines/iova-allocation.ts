@@ -1,4 +1,5 @@
 /** Which IOVA the kernel gives to a mapping that asked for none. */
+import { U64_MAX } from '../events/u64.ts';
 import { type AreaTree, forEachHole } from './area-tree.ts';
 import { holesOf, type Interval } from './intervals.ts';
 
@@ -20,7 +21,6 @@ export type IovaRequest = Readonly<{
 
 export type IovaRefusal = 'EOVERFLOW' | 'EINVAL' | 'ENOSPC';
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const LONG_MAX = 0x7fff_ffff_ffff_ffffn;
 const PAGE_SIZE = 0x1000n;
 

@@ -1,6 +1,7 @@
 /** Putting slices of memory into an IOAS: the part that MAP, MAP_FILE, COPY and VFIO MAP_DMA share (io_pagetable.c). */
 import type { MappedArea, NewPages } from '../events/ioas.ts';
 import type { Capture } from '../events/memory.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { firstIntersecting, forEachArea } from './area-tree.ts';
 import { intersectsAny } from './intervals.ts';
 import { chooseIova } from './iova-allocation.ts';
@@ -9,7 +10,6 @@ import { newTally, type PinSource, pinRange, type Tally } from './pinning.ts';
 import type { Failure, Site } from './site.ts';
 import type { Context } from './world.ts';
 
-export const U64_MAX = 0xffff_ffff_ffff_ffffn;
 /** Below it the number of pages cannot wrap. */
 const HUGE_LENGTH = 1n << 63n;
 export const MAP_FIXED_IOVA = 1;

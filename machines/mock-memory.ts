@@ -8,9 +8,10 @@ import type {
   TestMdCheckRefs,
   TestSetTempMemoryLimit,
 } from '../events/test-command.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { areaAt, firstIntersecting } from './area-tree.ts';
 import { intersectsAny } from './intervals.ts';
-import { pagesAt, U64_MAX } from './mapping.ts';
+import { pagesAt } from './mapping.ts';
 import { type Ioas, mustBe, objectOf } from './objects.ts';
 import { failed, isFailure, type Site } from './site.ts';
 import { currentPage, heldPage, type PageIdentity, samePage } from './user-page.ts';

@@ -1,7 +1,7 @@
 /** Devices without an IOMMU: their HWPTs are page tables that no hardware reads (hwpt_noiommu.c). */
 import type { Domain } from '../events/hwpt.ts';
+import { U64_MAX } from '../events/u64.ts';
 import type { PagingRequest } from './drivers/driver.ts';
-import { U64_MAX } from './mapping.ts';
 import type { Failure, Site } from './site.ts';
 
 const NO_IOMMU_DOMAIN: Domain = {

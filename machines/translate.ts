@@ -1,5 +1,6 @@
 /** What DMA meets: the walk from (RID, PASID, IOVA) to memory of a user, or to the fault, as the tables are programmed. */
 import type { FaultKind } from '../events/dma.ts';
+import { hex } from '../events/hex.ts';
 import { type AddressSpace, vmaAt } from './address-space.ts';
 import { type Area, areaAt } from './area-tree.ts';
 import { entryAt, isTranslating, type NestedEntry, type PagingEntry, type RidState } from './hardware.ts';
@@ -51,8 +52,6 @@ export type Translation = Readonly<{
 }>;
 
 type Walk = { readonly world: World; readonly state: RidState; readonly iova: bigint; steps: WalkStep[] };
-
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** PASID tables of these drivers' nested RIDs belong to user space. */
 const USER_PASID_TABLE: ReadonlySet<string> = new Set(['arm-smmu-v3', 'mock']);

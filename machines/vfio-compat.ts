@@ -2,6 +2,7 @@
 import type { Event } from '../events/event.ts';
 import { answer, DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
+import { U64_MAX } from '../events/u64.ts';
 import type {
   VfioCheckExtension,
   VfioIommuGetInfo,
@@ -14,7 +15,7 @@ import { userPages } from './area.ts';
 import { type Area, areaAt, putArea, removeArea } from './area-tree.ts';
 import { holesOf } from './intervals.ts';
 import { rangeBytes } from './ioas.ts';
-import { pagesAt, planMapping, U64_MAX } from './mapping.ts';
+import { pagesAt, planMapping } from './mapping.ts';
 import { type Ioas, mustBe, objectOf } from './objects.ts';
 import { refusesSmallPages } from './option.ts';
 import { CAP_SYS_RAWIO, capable, failed, isFailure, type Site } from './site.ts';

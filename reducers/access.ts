@@ -1,5 +1,7 @@
 /** What events leave behind in accesses: the IOAS they sit on, the pages they hold. */
+
 import type { AccessEvent, PinnedPart } from '../events/access.ts';
+import { hex } from '../events/hex.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { areaAt, putArea } from '../machines/area-tree.ts';
 import { type Access, mustBe } from '../machines/objects.ts';
@@ -29,8 +31,7 @@ function leave(context: Context, access: Access): void {
 function countPins(context: Context, ioasId: number, part: PinnedPart, pins: number, locks: number): void {
   const ioas = mustBe(context, ioasId, 'ioas');
   const area = areaAt(ioas.areas, part.areaIova);
-  if (area === undefined)
-    throw new Error(`invariant: pinned area at 0x${part.areaIova.toString(16)} is gone`);
+  if (area === undefined) throw new Error(`invariant: pinned area at ${hex(part.areaIova)} is gone`);
   const { iova, last, pagesId, startByte, prot } = area;
   const counted = { iova, last, pagesId, startByte, prot, pins: area.pins + pins, locks: area.locks + locks };
   ioas.areas = putArea(ioas.areas, counted);

@@ -1,9 +1,9 @@
 /** What events leave behind in hardware page tables. */
 import type { HwptEvent } from '../events/hwpt.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { UNKNOWN_VALUE } from '../machines/drivers/mock.ts';
 import { NO_GRANULES, withGranules, withoutGranules } from '../machines/granule-set.ts';
-import { U64_MAX } from '../machines/mapping.ts';
 import { type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
 import { dropReservations, holdAreas, realign, releaseAreas } from './ioas.ts';

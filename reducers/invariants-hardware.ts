@@ -1,4 +1,5 @@
 /** Invariants of the hardware snapshot: each entry against the slots and objects that it stands for, and the caches. */
+import { hex } from '../events/hex.ts';
 import {
   covers,
   type DomainIds,
@@ -175,7 +176,7 @@ export function checkCaches(hardware: Hardware, latest: number, report: Report):
     );
   for (const stale of hardware.stale) {
     if (hardware.pending.some((one) => covers(one, stale))) continue;
-    const range = stale.range === undefined ? '' : ` at 0x${stale.range.start.toString(16)}`;
+    const range = stale.range === undefined ? '' : ` at ${hex(stale.range.start)}`;
     const where = stale.rid === '' ? `domain ${stale.domainId}` : at(stale.rid, stale.pasid);
     report('unmapped-leaves-caches', `the ${stale.cache} may still hold ${where}${range}`);
   }

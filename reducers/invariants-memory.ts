@@ -1,4 +1,6 @@
 /** Invariants of address spaces: areas, reservations, members, alignment. */
+import { hex } from '../events/hex.ts';
+import { U64_MAX } from '../events/u64.ts';
 import {
   areaAt,
   areaCount,
@@ -8,7 +10,6 @@ import {
   nextAfter,
 } from '../machines/area-tree.ts';
 import { intersectsAny } from '../machines/intervals.ts';
-import { U64_MAX } from '../machines/mapping.ts';
 import { type Hwpt, type HwptPaging, type Ioas, objectAt, pagingOf } from '../machines/objects.ts';
 import type { Context } from '../machines/world.ts';
 import type { InvariantId } from './invariants-register.ts';
@@ -16,7 +17,6 @@ import type { InvariantId } from './invariants-register.ts';
 type Report = (invariant: InvariantId, detail: string) => void;
 
 const PAGE = 4096;
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** Areas in all address spaces of the context. */
 export function areasIn(context: Context): number {

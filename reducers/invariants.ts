@@ -4,7 +4,9 @@
  * Without a call, everything is counted again. With the events of one call, only what these events can have changed is
  * looked at, and where a context has very many areas, only their neighbourhood.
  */
+
 import type { Event, EventOf, EventType } from '../events/event.ts';
+import { hex } from '../events/hex.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { areaAt } from '../machines/area-tree.ts';
 import { objectOf } from '../machines/objects.ts';
@@ -221,10 +223,7 @@ function checkEvents(context: Context, events: readonly Event[], report: Report)
       case 'AreaUnmapped': {
         const ioas = objectOf(context, event.id, 'ioas');
         if (ioas !== undefined && areaAt(ioas.areas, event.iova) !== undefined)
-          report(
-            'unmapped-is-untranslatable',
-            `0x${event.iova.toString(16)} of IOAS ${event.id} is still mapped`,
-          );
+          report('unmapped-is-untranslatable', `${hex(event.iova)} of IOAS ${event.id} is still mapped`);
         break;
       }
       case 'FaultAnswered': {

@@ -1,4 +1,5 @@
 /** What events leave behind in address spaces: areas, reservations, alignment. */
+import { hex } from '../events/hex.ts';
 import type { IoasEvent } from '../events/ioas.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { areaAt, EMPTY_AREAS, forEachArea, putArea, removeArea } from '../machines/area-tree.ts';
@@ -40,7 +41,7 @@ export function releaseAreas(world: World, context: Context, ioas: Ioas): void {
 /** Takes one area out, with what it pinned. */
 export function dropAreaAt(world: World, context: Context, ioas: Ioas, iova: bigint): void {
   const area = areaAt(ioas.areas, iova);
-  if (area === undefined) throw new Error(`invariant: no area at 0x${iova.toString(16)} of IOAS ${ioas.id}`);
+  if (area === undefined) throw new Error(`invariant: no area at ${hex(iova)} of IOAS ${ioas.id}`);
   const pages = pagesIn(context, area.pagesId);
   if (ioas.hwptIds.length > 0 && pages.kind !== 'dmabuf') release(world, pages, ...pagesOf(area));
   ioas.areas = removeArea(ioas.areas, area.iova);
@@ -136,7 +137,7 @@ function mapAreas(world: World, context: Context, event: Extract<IoasEvent, { ty
 
 function splitAt(context: Context, ioas: Ioas, iova: bigint, at: bigint): void {
   const area = areaAt(ioas.areas, iova);
-  if (area === undefined) throw new Error(`invariant: no area at 0x${iova.toString(16)} to split`);
+  if (area === undefined) throw new Error(`invariant: no area at ${hex(iova)} to split`);
   ioas.areas = splitArea(ioas.areas, area, at);
   const pages = pagesIn(context, area.pagesId);
   pages.areas++;

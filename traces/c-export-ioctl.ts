@@ -1,4 +1,5 @@
 /** One ioctl in C: its struct, its second buffer, the call, and what later calls need of its answer. */
+import { hex } from '../events/hex.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { memberName, requestName, structName } from './c-export-structs.ts';
 import type { IoctlEntry } from './ioctl-table.ts';
@@ -7,7 +8,6 @@ import { roleOf } from './program-fields.ts';
 import { errnoNameOf, type ProgramMachine } from './program-machine.ts';
 import { VALUE_REQUESTS } from './program-values.ts';
 import { callNameOf, fieldsOf } from './syz-fields.ts';
-import { hex } from './syz-text.ts';
 
 const TEST_STRUCT = 'iommu_test_cmd';
 

@@ -1,6 +1,6 @@
 /** The fixed part of generated C tests: memory, rights, fault injection, TAP output as kselftest reads it. */
+import { hex } from '../events/hex.ts';
 import { ARENA_LENGTH, ARENA_START, READ_ONLY_LENGTH, READ_ONLY_START } from './program-memory.ts';
-import { hex } from './syz-text.ts';
 
 export const C_HEADERS = `#define _GNU_SOURCE
 #include <errno.h>

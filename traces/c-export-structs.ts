@@ -1,7 +1,7 @@
 /** C definitions of the structs that a program needs: those of the uapi headers where these are new enough, our own otherwise. */
+import { hex } from '../events/hex.ts';
 import { type FieldType, type StructLayout, widthOf } from './decode-struct.ts';
 import type { IoctlEntry } from './ioctl-table.ts';
-import { hex } from './syz-text.ts';
 
 const TEST_STRUCT = 'iommu_test_cmd';
 

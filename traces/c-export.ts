@@ -1,4 +1,5 @@
 /** A program as a C test in the manner of kselftest: every call with the result that the model predicts for it. */
+import { hex } from '../events/hex.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { ioctlCode, operand, simple } from './c-export-ioctl.ts';
 import { ARENA_SETUP, C_HEADERS, C_HELPERS } from './c-export-prelude.ts';
@@ -10,7 +11,6 @@ import { ProgramMachine } from './program-machine.ts';
 import { ARENA_END, ARENA_START, inArena } from './program-memory.ts';
 import type { Vma } from './recording.ts';
 import { callNameOf, fieldsOf } from './syz-fields.ts';
-import { hex } from './syz-text.ts';
 
 const BUFFER_BYTES = 4096;
 

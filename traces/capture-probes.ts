@@ -1,4 +1,5 @@
 /** The probes that a capture needs, as tracefs takes them. User memory is fetched word by word: the kernel refuses arrays of it. */
+import { hex } from '../events/hex.ts';
 import { pointerOffset, SECOND_BUFFERS } from './capture-second.ts';
 
 /** Words of the struct: more than any command has. */
@@ -83,7 +84,7 @@ export function secondGroups(): ReadonlyMap<number, readonly number[]> {
 function secondProbes(): CaptureProbe[] {
   const symbol = HANDLERS[0][1];
   return [...secondGroups()].flatMap(([offset, commands]): CaptureProbe[] => {
-    const filter = commands.map((command) => `cmd==0x${command.toString(16)}`).join('||');
+    const filter = commands.map((command) => `cmd==${hex(command)}`).join('||');
     const args = `cmd=$arg2:x32 ptr=+u${offset}($arg3):x64 ${secondWords(offset)}`;
     const enter = `second${offset}_enter`;
     const exit = `second${offset}_exit`;

@@ -1,5 +1,6 @@
 /** A `dma` line: the access that it stands for, and its outcome in words. */
 import type { DmaAccess } from '../events/dma.ts';
+import { hex } from '../events/hex.ts';
 import type { DmaOutcome, DmaPiece } from '../machines/dma.ts';
 import type { DmaLine } from './recording.ts';
 
@@ -12,8 +13,6 @@ export function dmaAccess(line: DmaLine): DmaAccess {
     write: line.write,
   };
 }
-
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 function describePiece({ iova, last, target }: DmaPiece): string {
   const range = `${hex(iova)}..${hex(last)}`;

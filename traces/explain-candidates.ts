@@ -1,5 +1,7 @@
 /** Other arguments that a refused call might have had: what is worth trying, field by field. */
+import { hex } from '../events/hex.ts';
 import type { RuleId } from '../events/rules.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { areaAt, firstIntersecting, nextAfter, nthArea } from '../machines/area-tree.ts';
 import { chooseIova } from '../machines/iova-allocation.ts';
 import type { Context } from '../machines/world.ts';
@@ -21,7 +23,6 @@ export type Change = Readonly<{
 type Values = Readonly<Record<string, FieldValue>>;
 
 const PAGE = 4096n;
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const IDS_MAX = 40;
 
 /** Numbers that some driver or struct takes. */
@@ -105,11 +106,9 @@ function lengthChange(len: number): Change {
 function mmapChanges(context: Context | undefined): Change[] {
   return (context?.windows ?? []).map(({ offset, length }) => ({
     names: ['len', 'off'],
-    text: `offset 0x${offset.toString(16)}, length 0x${length.toString(16)}, shared, readable and writable`,
+    text: `offset ${hex(offset)}, length ${hex(length)}, shared, readable and writable`,
     apply: (line) =>
-      line.ev === 'mmap'
-        ? { ...line, off: `0x${offset.toString(16)}`, len: `0x${length.toString(16)}`, prot: 3, flags: 1 }
-        : line,
+      line.ev === 'mmap' ? { ...line, off: hex(offset), len: hex(length), prot: 3, flags: 1 } : line,
   }));
 }
 

@@ -1,6 +1,7 @@
 /** Why a range of IOVAs did not do: areas in the way, reserved ranges, alignment, areas that stick out. */
 
 import type { RuleId } from '../events/rules.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { type Area, areaCount, firstIntersecting, forEachArea, nextAfter } from '../machines/area-tree.ts';
 import { type Ioas, objectOf } from '../machines/objects.ts';
 import type { Context } from '../machines/world.ts';
@@ -19,7 +20,6 @@ import {
 } from './explain-scene.ts';
 import { areaStep, lastStep, type Step } from './provenance.ts';
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const PAGE = 4096;
 const DEMANDS_SHOWN = 3;
 

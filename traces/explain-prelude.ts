@@ -1,4 +1,5 @@
 /** Earlier calls and facts that might have made a refused call succeed, by rule. */
+import { hex } from '../events/hex.ts';
 import {
   IOMMU_HWPT_ALLOC,
   IOMMU_IOAS_ALLOC,
@@ -11,6 +12,7 @@ import {
   VFIO_DEVICE_BIND_IOMMUFD,
 } from '../events/ioctl-number.ts';
 import type { RuleId } from '../events/rules.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { type Area, forEachArea } from '../machines/area-tree.ts';
 import { freeId, objectAt } from '../machines/objects.ts';
 import { CAP_IPC_LOCK, CAP_SYS_RAWIO, CAP_SYS_RESOURCE } from '../machines/site.ts';
@@ -37,7 +39,6 @@ export type Prelude = Readonly<{
   instead?: boolean;
 }>;
 
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const UNMAPS_MAX = 8;
 const NEST_PARENT = 1;
 const DIRTY_TRACKING = 2;
@@ -117,8 +118,8 @@ function credentialPreludes(scene: Scene, rule: RuleId, call: CallLine): Prelude
       pid,
       tid,
       uid: process.uid,
-      memlock: `0x${memlock.toString(16)}`,
-      capEff: `0x${capabilities.toString(16)}`,
+      memlock: hex(memlock),
+      capEff: hex(capabilities),
     };
   };
   if (rule === 'pin/memlock' || rule === 'ioas-change-process/memlock') {

@@ -1,4 +1,5 @@
 /** How the commands of address spaces are filled. */
+import { U64_MAX } from '../events/u64.ts';
 import { type Area, areaCount, nextAfter, nthArea } from '../machines/area-tree.ts';
 import type { Ioas } from '../machines/objects.ts';
 import type { Draft, Fills } from './fuzz-draft.ts';
@@ -19,7 +20,6 @@ const FIXED = 1;
 const WRITEABLE = 2;
 const READABLE = 4;
 const SYZKALLER = 0x1_0000;
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const PAGE = 0x1000n;
 const RANGE_BYTES = 16;
 

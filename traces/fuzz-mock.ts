@@ -1,13 +1,12 @@
 /** How the operations of the kernel's mock IOMMU are filled. */
 
+import { U64_MAX } from '../events/u64.ts';
 import { pagesAt } from '../machines/mapping.ts';
 import { type Device, mustBe, objectOf } from '../machines/objects.ts';
 import type { Draft, Fill, Fills } from './fuzz-draft.ts';
 import { anyArea, rangeIn, usualAddress, usualIova, usualLength } from './fuzz-ioas.ts';
 import { BUFFERS, ODD_NUMBERS, USUAL_ADDRESSES } from './fuzz-values.ts';
 import { pageTable, usualPasid } from './fuzz-viommu.ts';
-
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 function mockDomain(draft: Draft): void {
   const { random } = draft;

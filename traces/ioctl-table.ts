@@ -1,5 +1,7 @@
 /** Which command an ioctl number is, on which kind of descriptor, and how its struct is decoded. */
+
 import type { Command, CommandType, StructCommand } from '../events/command.ts';
+import { hex } from '../events/hex.ts';
 import * as numbers from '../events/ioctl-number.ts';
 import type { Decode, StructLayout } from './decode-struct.ts';
 import { commandDecoders, commandLayouts } from './uapi/registry.ts';
@@ -86,5 +88,5 @@ export function allTestEntries(): readonly IoctlEntry[] {
 /** What a number is called on a descriptor of this kind; the number itself where it has no name there. */
 export function ioctlName(kind: string, number: number): string {
   const names = kind === 'vfio-dev' ? deviceNames : number < 0x3b80 ? containerNames : nativeNames;
-  return names.get(number) ?? `0x${number.toString(16)}`;
+  return names.get(number) ?? hex(number);
 }

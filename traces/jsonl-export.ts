@@ -1,12 +1,12 @@
 /** A program as a recording: run on the model, with every result that the model predicts. */
 
 import { ERRNO, type ErrnoName } from '../events/errno.ts';
+import { hex } from '../events/hex.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { openFileAt } from '../machines/world.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { MmapStep, Program, ReadStep, Step, WriteStep } from './program.ts';
 import { errnoNameOf, ProgramMachine } from './program-machine.ts';
-import { hexNumber } from './program-memory.ts';
 import { PID } from './program-site.ts';
 import { headerOf } from './program-target.ts';
 import type { FdKind, RecordedLine } from './recording.ts';
@@ -118,16 +118,16 @@ class Writer {
   private tellMmap(step: MmapStep, outcome: Outcome, fd: number, kind: FdKind): void {
     const { errno } = resultOf(outcome);
     const failed = { addr: '0xffffffffffffffff' } as const;
-    const result = errno === undefined ? { addr: hexNumber(step.address) } : { ...failed, errno };
+    const result = errno === undefined ? { addr: hex(step.address) } : { ...failed, errno };
     const { prot, flags, length, offset } = step;
-    const asked = { len: hexNumber(length), prot, flags, off: hexNumber(offset) };
+    const asked = { len: hex(length), prot, flags, off: hex(offset) };
     this.lines.push({ ...this.call(), ev: 'mmap', fd, kind, ...asked, ...result });
   }
 
   private tellTruncate(size: bigint, fd: number): void {
     const ino = this.machine.files.inodeOf(fd);
     if (ino !== undefined)
-      this.lines.push({ ...this.call(), ev: 'ftruncate', fd, ino, size: hexNumber(size), ret: 0 });
+      this.lines.push({ ...this.call(), ev: 'ftruncate', fd, ino, size: hex(size), ret: 0 });
   }
 
   private tellIoctl(
@@ -148,8 +148,8 @@ class Writer {
       ev: 'ioctl',
       fd,
       kind,
-      req: hexNumber(step.request),
-      arg: hexNumber(step.arg),
+      req: hex(step.request),
+      arg: hex(step.arg),
       in: struct.bytes.toString('hex', 0, step.bytes.length),
       ...(known ? resultOf(outcome) : {}),
       ...(out === undefined ? {} : { out }),
@@ -162,7 +162,7 @@ class Writer {
 }
 
 function secondOf({ address, bytes }: { address: bigint; bytes: Uint8Array }) {
-  return { ptr: hexNumber(address), ptrIn: Buffer.from(bytes).toString('hex') };
+  return { ptr: hex(address), ptrIn: Buffer.from(bytes).toString('hex') };
 }
 
 /** The only bytes that nobody can foretell in a struct of the mock are descriptors, and the machine chose those itself. */

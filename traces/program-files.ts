@@ -1,4 +1,5 @@
 /** Files of a program that the model does not follow as descriptors: memfds, which MAP_FILE looks at. */
+import { hex } from '../events/hex.ts';
 import type { RecordedFile } from './recording.ts';
 
 type Memfd = { ino: number; size: bigint; huge: boolean };
@@ -39,6 +40,6 @@ export class ProgramFiles {
   factOf(fd: number): RecordedFile | undefined {
     const file = this.memfds.get(fd);
     if (file === undefined) return undefined;
-    return { fd, ino: file.ino, size: `0x${file.size.toString(16)}`, type: file.huge ? 'hugetlb' : 'memfd' };
+    return { fd, ino: file.ino, size: hex(file.size), type: file.huge ? 'hugetlb' : 'memfd' };
   }
 }

@@ -1,5 +1,7 @@
 /** Runs programs on the model: steps in, outcomes out. The world starts anew for each program; nothing is written as text. */
+
 import type { Event } from '../events/event.ts';
+import { hex } from '../events/hex.ts';
 import { DONE, type Outcome, refuse, UNKNOWABLE, undetermined } from '../events/outcome.ts';
 import { errnoOf } from '../events/rules.ts';
 import { USER_TOP } from '../machines/address-space.ts';
@@ -278,14 +280,7 @@ export class ProgramMachine {
     const outcome = decideMmap(this.site, { length, prot, flags, offset, address: Number(step.address) });
     if (outcome.rule !== undefined) return outcome;
     const end = step.address + length;
-    const window: Vma = [
-      `0x${step.address.toString(16)}`,
-      `0x${end.toString(16)}`,
-      'rw-s',
-      'device',
-      0,
-      '0x0',
-    ];
+    const window: Vma = [hex(step.address), hex(end), 'rw-s', 'device', 0, '0x0'];
     this.setMemory(mapped(this.memory, window));
     return this.applyAll(outcome, outcome.events);
   }

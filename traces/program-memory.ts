@@ -1,5 +1,6 @@
 /** The memory of generated programs: 16 MiB at the place where syzkaller has its data area, with a read-only part and a hole. */
-import type { HexNumber, Vma } from './recording.ts';
+import { hex } from '../events/hex.ts';
+import type { Vma } from './recording.ts';
 
 const PAGE = 4096;
 
@@ -25,13 +26,9 @@ export const HOLE_LENGTH = 0x1_0000;
 /** Where windows of an iommufd are mapped. */
 export const WINDOW_START = ARENA_START + 0xe0_0000;
 
-export function hexNumber(value: number | bigint): HexNumber {
-  return `0x${value.toString(16)}`;
-}
-
 /** Private anonymous memory. */
 export function anonymous(start: number, end: number, rights = 'rw-p'): Vma {
-  return [hexNumber(start), hexNumber(end), rights, 'anon', 0, '0x0'];
+  return [hex(start), hex(end), rights, 'anon', 0, '0x0'];
 }
 
 /** The data area as syzkaller's executor makes it: all of it readable and writable. */
@@ -68,8 +65,8 @@ function clip(vma: Vma, from: number, to: number): Vma[] {
   const first = Math.max(Number(start), from);
   const last = Math.min(Number(end), to);
   if (first >= last) return [];
-  const moved = inode === 0 ? offset : hexNumber(Number(offset) + first - Number(start));
-  const bounds = [hexNumber(first), hexNumber(last)] as const;
+  const moved = inode === 0 ? offset : hex(Number(offset) + first - Number(start));
+  const bounds = [hex(first), hex(last)] as const;
   return huge === undefined
     ? [[...bounds, rights, kind, inode, moved]]
     : [[...bounds, rights, kind, inode, moved, huge]];

@@ -1,4 +1,5 @@
 /** The hardware snapshot as data and as text: entries, domain ids, what caches may still hold, the last transitions. */
+import { hex } from '../events/hex.ts';
 import {
   type Entry,
   type Hardware,
@@ -43,7 +44,6 @@ export type ShownHardware = Readonly<{
   vendor?: Readonly<{ name: Vendor; title: string; rids: readonly RidView[] }>;
 }>;
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
 const slotText = (rid: string, pasid: number): string =>
   pasid === 0 ? `RID ${rid}` : `PASID ${pasid} of ${rid}`;
 

@@ -1,5 +1,6 @@
 /** The structs of commands as syzkaller text lists their fields, and what its named variants leave unsaid. */
 import * as numbers from '../events/ioctl-number.ts';
+import { U64_MAX } from '../events/u64.ts';
 import { type FieldType, type StructLayout, widthOf } from './decode-struct.ts';
 import {
   allTestEntries,
@@ -57,8 +58,6 @@ export function variantFields(layout: StructLayout, variant: string): readonly S
       : [field],
   );
 }
-
-const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
 /** Constants that syzkaller's descriptions fix; trailing ones are not written. */
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, bigint>>>> = {

@@ -38,7 +38,3 @@ export const TEXT_BASE = 0x7f00_0000_0000n;
 export function nameParts(name: string): string[] {
   return name.split('$');
 }
-
-export function hex(value: bigint | number): string {
-  return `0x${value.toString(16)}`;
-}

@@ -1,11 +1,12 @@
 /** The struct of an ioctl as syzkaller text: field by field where it has the usual form, as a list of blobs otherwise. */
+import { hex } from '../events/hex.ts';
 import { VFIO_CHECK_EXTENSION, VFIO_GET_API_VERSION, VFIO_SET_IOMMU } from '../events/ioctl-number.ts';
 import type { IoctlEntry } from './ioctl-table.ts';
 import type { IoctlStep } from './program.ts';
 import { roleOf } from './program-fields.ts';
 import { ARENA_START, inArena } from './program-memory.ts';
 import { callNameOf, fieldsOf, type SyzField, unsaid } from './syz-fields.ts';
-import { hex, TEXT_BASE } from './syz-text.ts';
+import { TEXT_BASE } from './syz-text.ts';
 
 const PAGE = 0x1000n;
 

@@ -1,4 +1,5 @@
 /** Programs as syzkaller text. Facts that the language has no word for stand in comment lines that begin with `# ioasis`. */
+import { hex } from '../events/hex.ts';
 import type { IoctlStep, Operand, Program, Props, Step } from './program.ts';
 import {
   ARENA_END,
@@ -10,7 +11,7 @@ import {
   unmapped,
 } from './program-memory.ts';
 import type { Vma } from './recording.ts';
-import { hex, TEXT_BASE } from './syz-text.ts';
+import { TEXT_BASE } from './syz-text.ts';
 import { structText } from './syz-write-struct.ts';
 
 /** Where the strings of open() and the buffers of read() and write() lie. */

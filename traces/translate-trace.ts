@@ -1,4 +1,5 @@
 /** What DMA would meet at one moment of a recording: the answer, the walk, and what caches may still hold there. */
+import { hex } from '../events/hex.ts';
 import { ridOf } from '../machines/hardware.ts';
 import { type Answer, type Target, type Translation, translate } from '../machines/translate.ts';
 import type { Session } from './replay-trace.ts';
@@ -52,8 +53,6 @@ export async function translateTrace(path: string, question: TranslateQuestion):
   const stale = world.hardware.stale.filter((one) => one.rid === rid && one.pasid === pasid).length;
   return { trace: path, seq, translation, stale };
 }
-
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 function targetJson(target: Target): Record<string, unknown> {
   if (target.kind === 'process') {

@@ -2,7 +2,7 @@
 import type { DeviceTraits } from '../../events/device.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
-import { U64_MAX } from '../mapping.ts';
+import { U64_MAX } from '../../events/u64.ts';
 import type { Hwpt } from '../objects.ts';
 import type { Failure } from '../site.ts';
 import type { Driver, HwInfo, PagingRequest } from './driver.ts';

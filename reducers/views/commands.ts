@@ -1,4 +1,5 @@
 /** The invalidations of a transition as the commands that each vendor's driver issues, in order. */
+import { hex } from '../../events/hex.ts';
 import { type Entry, type Invalidation, isTranslating, type Transition } from '../../machines/hardware.ts';
 import type { Vendor } from './field-table.ts';
 
@@ -18,7 +19,6 @@ export type CommandSpec = Readonly<{
   wait: Maker;
 }>;
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`;
 const rangeText = ({ range }: Invalidation): string =>
   range === undefined ? 'all' : `${hex(range.start)}..${hex(range.last)}`;
 const device = ({ rid, pasid }: Invalidation): string => (pasid === 0 ? rid : `${rid}, PASID ${pasid}`);

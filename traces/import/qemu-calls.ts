@@ -1,6 +1,7 @@
 /** The iommufd events of QEMU as the calls that it made. What it does not print is lacking: errnos, second buffers, some results. */
+import { hex } from '../../events/hex.ts';
 import * as numbers from '../../events/ioctl-number.ts';
-import type { FdKind, HexNumber, IoctlLine, Lacks, RecordedLine } from '../recording.ts';
+import type { FdKind, IoctlLine, Lacks, RecordedLine } from '../recording.ts';
 import { commandLayouts } from '../uapi/registry.ts';
 import type { Draft } from './line-order.ts';
 import type { QemuFields } from './qemu-formats.ts';
@@ -149,10 +150,6 @@ export class QemuCalls {
     if ('seq' in line) line.seq = this.seq++;
     this.sink(line);
   }
-}
-
-function hex(value: bigint): HexNumber {
-  return `0x${value.toString(16)}`;
 }
 
 /** The first field of every struct is its size. */
