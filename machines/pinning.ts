@@ -109,6 +109,7 @@ function pinUser(
   while (at < end) {
     const vma = vmaAt(space, at);
     if (vma === undefined) return unmapped(space, at);
+    if (vma.kind === 'unknown') return { missing: 'the address space of the mapping process' };
     if (!vma.read || (source.writable && !vma.write) || !pinnable(vma, source.writable))
       return { rule: 'pin/user-memory' };
     const stop = Math.min(vma.end, end);

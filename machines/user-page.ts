@@ -17,6 +17,7 @@ export function currentPage(site: Site, userAddress: bigint): PageIdentity | Fai
   const space: AddressSpace | undefined = site.space;
   if (space === undefined || !space.known) return { missing: 'the address space of the calling process' };
   const vma = address >= 0 && address < space.top ? vmaAt(space, address) : undefined;
+  if (vma?.kind === 'unknown') return { missing: 'the address space of the calling process' };
   if (vma === undefined || !vma.read || vma.kind === 'device') return { rule: 'user-page/fault' };
   return { key: keyOf(site, vma), page: pageInKey(vma, Math.floor(address / 4096)), compound: vma.huge };
 }

@@ -41,6 +41,7 @@ const vmaKinds: ReadonlySet<unknown> = new Set<VmaKind>([
   'file',
   'device',
   'special',
+  'unknown',
 ]);
 
 /** `0x` and 1 to 16 digits. */

@@ -83,7 +83,18 @@ export type LostLine = Readonly<{ ev: 'lost'; seq: number; ns?: number; count?: 
 /** `memlock`: the soft limit in bytes; `capEff`: the effective capability mask. */
 export type CredLine = Call & Readonly<{ ev: 'cred'; uid: number; memlock: HexNumber; capEff: HexNumber }>;
 
-export type VmaKind = 'anon' | 'heap' | 'stack' | 'shm' | 'memfd' | 'hugetlb' | 'file' | 'device' | 'special';
+/** `unknown`: a capture does not tell what is there, if anything. */
+export type VmaKind =
+  | 'anon'
+  | 'heap'
+  | 'stack'
+  | 'shm'
+  | 'memfd'
+  | 'hugetlb'
+  | 'file'
+  | 'device'
+  | 'special'
+  | 'unknown';
 
 /** `end` is exclusive, as in /proc; `permissions` like `rw-p`; `offset` within the file, bytes. */
 export type Vma = readonly [
