@@ -117,7 +117,7 @@ export function captureProbes(): CaptureProbe[] {
   ];
 }
 
-/** System calls that make, copy, close or use descriptors. */
+/** System calls that make, copy, close or use descriptors, and those that change the address space. */
 export const CAPTURED_CALLS = [
   'ioctl',
   'open',
@@ -129,6 +129,10 @@ export const CAPTURED_CALLS = [
   'dup3',
   'fcntl',
   'mmap',
+  'munmap',
+  'mprotect',
+  'mremap',
+  'brk',
 ] as const;
 
 /** Other events: who shares descriptors with whom, and what the IOMMU core did. */

@@ -84,6 +84,7 @@ notes() {
 		FILENAME ~ /limits$/ && /^Max locked memory/ { limit = $4 }
 		END { printf "ioasis: cred {\\"pid\\":%d,\\"uid\\":%d,\\"memlock\\":\\"%s\\",\\"capEff\\":\\"0x%s\\"}\\n", pid, uid, limit, cap }
 	' "/proc/$pid/status" "/proc/$pid/limits"
+	[ -z "$pid" ] || sed "s/^/ioasis: map $pid /" "/proc/$pid/maps"
 }
 `;
 
@@ -296,6 +297,10 @@ kretprobe:${symbol} /@uptr[tid]/ {
     ['dup3', ['oldfd', 'newfd']],
     ['fcntl', ['fd', 'cmd', 'arg']],
     ['mmap', ['addr', 'len', 'prot', 'flags', 'fd', 'off']],
+    ['munmap', ['addr', 'len']],
+    ['mprotect', ['start', 'len', 'prot']],
+    ['mremap', ['addr', 'old_len', 'new_len']],
+    ['brk', ['brk']],
   ];
   return [
     ...handlers,

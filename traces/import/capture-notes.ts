@@ -2,6 +2,7 @@
 import { isHexNumber, isObject } from '../field.ts';
 import type { CredLine, HexNumber, RecordedDevice, ReservedRange, TraceLine } from '../recording.ts';
 import { nearestRelease } from './assumed-header.ts';
+import type { MemoryMap } from './memory-map.ts';
 
 const MOCK = 'selftest mock';
 const KNOWN: ReadonlySet<string> = new Set(['intel-iommu', 'amd-iommu', 'arm-smmu-v3']);
@@ -14,8 +15,13 @@ export class CaptureNotes {
   private readonly devices: RecordedDevice[] = [];
   private cred: Notes | undefined;
 
-  /** Takes one note; what cannot be understood is passed over. */
-  take(text: string): void {
+  /** Takes one note; what cannot be understood is passed over. `memoryOf` is told of the snapshot of a process. */
+  take(text: string, memoryOf: (pid: number) => MemoryMap): void {
+    const map = /^map (\d+) (.*)$/.exec(text);
+    if (map !== null) {
+      memoryOf(Number(map[1])).snapshot(map[2] ?? '');
+      return;
+    }
     const [, kind, json] = /^(trace|device|cred) (\{.*\})\s*$/.exec(text) ?? [];
     const value = json === undefined ? undefined : parsed(json);
     if (value === undefined) return;

@@ -46,7 +46,7 @@ export class CaptureLines implements CaptureSink {
   };
 
   readonly note = (text: string): void => {
-    this.notes.take(text);
+    this.notes.take(text, (pid) => this.current.tasks.process(pid).memory);
   };
 
   finish(): void {

@@ -19,6 +19,7 @@ import type {
   Task,
 } from './kernel-event.ts';
 import { type Draft, LineOrder } from './line-order.ts';
+import { followMemory } from './memory-calls.ts';
 import { signedReturn } from './memory-order.ts';
 import { withSecond } from './second-bytes.ts';
 import { TaskTable } from './task-table.ts';
@@ -80,7 +81,8 @@ export class KernelCalls {
     if (name === 'close') this.closing(task, ns, Number.parseInt(args['fd'] ?? '', 16));
     if (name !== 'ioctl') return;
     const command = Number.parseInt(args['cmd'] ?? '', 16);
-    if (((command >>> 8) & 0xff) === IOCTL_TYPE || task.process.fds.has(descriptorOf(call))) this.begin(call);
+    if (((command >>> 8) & 0xff) === IOCTL_TYPE || task.process.fds.has(descriptorOf(call)))
+      this.begin(task, call);
   }
 
   exit(task: Task, ns: number, name: string, ret: string): void {
@@ -109,7 +111,10 @@ export class KernelCalls {
         return;
       case 'mmap':
         this.mapped(task, call, ret);
+        followMemory(task.process, call, ret);
         return;
+      default:
+        followMemory(task.process, call, ret);
     }
   }
 
@@ -124,7 +129,7 @@ export class KernelCalls {
       call = { name: '', ns, args: {}, ioctl: undefined, path: undefined };
       task.call = call;
     }
-    (call.ioctl ?? this.begin(call)).entry = fetch;
+    (call.ioctl ?? this.begin(task, call)).entry = fetch;
   }
 
   probeReturn(task: Task, ns: number, fetch: ProbeFetch, ret: number): void {
@@ -133,7 +138,7 @@ export class KernelCalls {
       call = { name: '', ns, args: {}, ioctl: undefined, path: undefined };
       task.call = call;
     }
-    const probes = call.ioctl ?? this.begin(call);
+    const probes = call.ioctl ?? this.begin(task, call);
     const { entry } = probes;
     if (fetch.command !== undefined && entry !== undefined && entry.command !== fetch.command)
       probes.entry = undefined;
@@ -173,6 +178,7 @@ export class KernelCalls {
 
   executed(task: Task, ns: number): void {
     task.call = undefined;
+    task.process.memory.forget();
     for (const [fd, { closesOnExec }] of task.process.fds) if (closesOnExec) this.closing(task, ns, fd);
   }
 
@@ -182,6 +188,7 @@ export class KernelCalls {
       this.abandon(task);
       task.lastNs = 0;
     }
+    for (const process of this.tasks.allProcesses()) process.memory.forget();
     this.add({ ev: 'lost', seq: 0, ns: this.lastNs, ...(count === undefined ? {} : { count }), place });
   }
 
@@ -190,7 +197,9 @@ export class KernelCalls {
     for (const task of this.tasks.all()) this.abandon(task);
   }
 
-  private begin(call: SystemCall): IoctlProbes {
+  private begin(task: Task, call: SystemCall): IoctlProbes {
+    const vmas = task.process.memory.told();
+    if (vmas !== undefined) this.add({ ...this.origin(task, call.ns), ev: 'vmas', vmas });
     const probes: IoctlProbes = {
       slot: this.order.begin(),
       entry: undefined,
@@ -297,7 +306,10 @@ export class KernelCalls {
     const kind = kindOfPath(path) ?? (call.path === undefined ? undefined : kindOfPath(call.path));
     if (kind === undefined) {
       // The number was handed out for another file: whatever had it was closed unseen.
-      if (ret >= 0) task.process.fds.delete(ret);
+      if (ret >= 0) {
+        task.process.fds.delete(ret);
+        task.process.paths.set(ret, path);
+      }
       return;
     }
     const told = kindOfPath(path) === undefined ? (call.path ?? path) : path;

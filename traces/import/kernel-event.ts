@@ -1,5 +1,6 @@
 /** What the readers of kernel traces agree on: the task, the time, the fields of a probe. Words are hex in memory order. */
 import type { FdKind, HexBytes } from '../recording.ts';
+import type { MemoryMap } from './memory-map.ts';
 
 /** A thread as the kernel sees it. */
 export type Task = {
@@ -17,6 +18,9 @@ export type Process = {
   readonly pid: number;
   readonly fds: Map<number, OpenDescriptor>;
   readonly tids: Set<number>;
+  memory: MemoryMap;
+  /** Paths of other open files, for what is mapped from them. */
+  readonly paths: Map<number, string>;
 };
 
 export type OpenDescriptor = Readonly<{ kind: FdKind; closesOnExec: boolean }>;

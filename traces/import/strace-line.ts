@@ -133,6 +133,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   dup3: ['oldfd', 'newfd', 'flags'],
   fcntl: ['fd', 'cmd', 'arg'],
   mmap: ['addr', 'len', 'prot', 'flags', 'fd', 'off'],
+  munmap: ['addr', 'len'],
 };
 const FCNTL: Readonly<Record<string, string>> = { F_DUPFD: '0', F_DUPFD_CLOEXEC: '406' };
 const PROT: Readonly<Record<string, number>> = { PROT_NONE: 0, PROT_READ: 1, PROT_WRITE: 2, PROT_EXEC: 4 };

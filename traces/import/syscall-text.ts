@@ -14,6 +14,10 @@ export const FOLLOWED_CALLS: ReadonlySet<string> = new Set([
   'dup3',
   'fcntl',
   'mmap',
+  'munmap',
+  'mprotect',
+  'mremap',
+  'brk',
 ]);
 
 /** Values in symbols, or of no use. */

@@ -1,6 +1,7 @@
 /** The threads of a trace, and which of them share descriptors, as far as the trace tells. */
 import type { FdKind } from '../recording.ts';
 import type { OpenDescriptor, Process, Task } from './kernel-event.ts';
+import { MemoryMap } from './memory-map.ts';
 
 const CLONE_FILES = 0x400;
 const CLONE_THREAD = 0x1_0000;
@@ -22,6 +23,11 @@ export class TaskTable {
     }
     if (task.comm !== comm) task.comm = comm;
     return task;
+  }
+
+  /** Every process that has a thread. */
+  allProcesses(): Iterable<Process> {
+    return this.processes.values();
   }
 
   known(tid: number): Task | undefined {
@@ -76,17 +82,23 @@ export class TaskTable {
     process.tids.add(task.tid);
   }
 
-  private process(pid: number): Process {
+  process(pid: number): Process {
     let process = this.processes.get(pid);
     if (process === undefined) {
-      process = { pid, fds: new Map(), tids: new Set() };
+      process = { pid, fds: new Map(), tids: new Set(), memory: new MemoryMap(), paths: new Map() };
       this.processes.set(pid, process);
     }
     return process;
   }
 
   private forked(parent: Process, pid: number): Process {
-    const child: Process = { pid, fds: new Map<number, OpenDescriptor>(parent.fds), tids: new Set() };
+    const child: Process = {
+      pid,
+      fds: new Map<number, OpenDescriptor>(parent.fds),
+      tids: new Set(),
+      memory: parent.memory.copy(),
+      paths: new Map(parent.paths),
+    };
     this.processes.set(pid, child);
     return child;
   }
