@@ -109,6 +109,6 @@ describe('a log of QEMU', () => {
   });
 
   it('refuses a text without iommufd events', () => {
-    expect(() => linesOf('vfio_mdev  (0000:01:00.0) is_mdev 0\n')).toThrow(/TRC020-no-events/);
+    expect(() => linesOf('vfio_mdev  (0000:01:00.0) is_mdev 0\n')).toThrow(/TRC024-no-events/);
   });
 });

@@ -285,7 +285,7 @@ describe('losses in tracefs text', () => {
 
   it('refuse a file without events', () => {
     expect(() => linesOf('# tracer: nop\n')).toThrow(
-      /TRC020-no-events: expected events of a kernel trace, found none/,
+      /TRC024-no-events: expected events of a kernel trace, found none/,
     );
   });
 });

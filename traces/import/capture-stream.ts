@@ -13,7 +13,7 @@ export type CaptureReceiver = (line: RecordedLine, lineNumber: number) => void |
 /** Takes the lines of a capture. */
 export type CaptureReader = Readonly<{
   take: (text: string, lineNumber: number) => 'stop' | undefined;
-  /** Throws TraceFormatError: TRC020-no-events. */
+  /** Throws TraceFormatError: TRC024-no-events. */
   end: () => void;
   /** Hands on what was held back, when the rest cannot be read. */
   cutShort: () => void;
@@ -74,7 +74,7 @@ export class CaptureLines implements CaptureSink {
 
 /** The error for a text that has nothing of what it seemed to be. */
 export function noEvents(file: string, expected: string): TraceFormatError {
-  return new TraceFormatError('TRC020-no-events', { file, line: 0 }, `expected ${expected}, found none`);
+  return new TraceFormatError('TRC024-no-events', { file, line: 0 }, `expected ${expected}, found none`);
 }
 
 /** The reader of kernel trace text. */

@@ -1,14 +1,8 @@
 /** Events of a kernel trace put together to the calls of a recording: entry and return of each thread, descriptors, losses. */
-import {
-  IOMMU_DESTROY,
-  IOMMU_FAULT_QUEUE_ALLOC,
-  IOMMU_TEST_CMD,
-  IOMMU_VEVENTQ_ALLOC,
-  VFIO_DEVICE_GET_INFO,
-} from '../../events/ioctl-number.ts';
+import { IOMMU_FAULT_QUEUE_ALLOC, IOMMU_TEST_CMD, IOMMU_VEVENTQ_ALLOC } from '../../events/ioctl-number.ts';
 import { issuedBy } from '../new-descriptor.ts';
-import type { FdKind, HexNumber, IoctlLine, MmapLine, OpenLine, RecordedLine } from '../recording.ts';
-import { ioctlBytes } from './ioctl-bytes.ts';
+import type { FdKind, HexNumber, MmapLine, OpenLine, RecordedLine } from '../recording.ts';
+import { IOCTL_TYPE, ioctlLine } from './ioctl-line.ts';
 import type {
   IoctlProbes,
   Loss,
@@ -21,19 +15,11 @@ import type {
 import { type Draft, LineOrder } from './line-order.ts';
 import { followMemory } from './memory-calls.ts';
 import { signedReturn } from './memory-order.ts';
-import { withSecond } from './second-bytes.ts';
 import { TaskTable } from './task-table.ts';
 
 /** Receives a line, and the line of the capture that completed it. */
 export type LineSink = (line: RecordedLine) => void;
 
-const ENOTTY = 25;
-const EINTR = 4;
-/** What a handler returns for a number it does not know; user space sees ENOTTY. */
-const ENOIOCTLCMD = 515;
-const RESTARTS: ReadonlySet<number> = new Set([512, 513, 514, 516]);
-
-const IOCTL_TYPE = 0x3b;
 const DEVICE_FOLDER = '/dev/vfio/devices/';
 const O_CLOEXEC = 0x8_0000;
 /** F_DUPFD and F_DUPFD_CLOEXEC. */
@@ -221,71 +207,17 @@ export class KernelCalls {
   }
 
   private finishIoctl(task: Task, call: SystemCall, probes: IoctlProbes, ret: number | undefined): void {
-    const line = this.ioctlLine(task, call, probes, ret ?? probes.ret);
+    const fd = this.descriptor(task, call, (probes.entry ?? probes.exit)?.kind);
+    const made = ioctlLine(task, call, probes, ret ?? probes.ret, fd);
+    if (typeof made === 'string') this.add({ ev: 'lost', seq: 0, ns: call.ns, count: 1, place: made });
+    const line = typeof made === 'string' ? undefined : made;
     this.order.complete(probes.slot, () => {
       if (line !== undefined) this.hand(line);
     });
     if (line === undefined || line.ret !== 0) return;
     const kind = ISSUERS[Number(line.req)];
-    const fd = kind === undefined ? -1 : issuedBy(line);
-    if (kind !== undefined && fd >= 0) task.process.fds.set(fd, { kind, closesOnExec: true });
-  }
-
-  private ioctlLine(
-    task: Task,
-    call: SystemCall,
-    probes: IoctlProbes,
-    returned: number | undefined,
-  ): Draft<IoctlLine> | undefined {
-    const fetch = probes.entry ?? probes.exit;
-    const fd = this.descriptor(task, call, fetch?.kind);
-    const open = task.process.fds.get(fd);
-    const command = fetch?.command ?? Number.parseInt(call.args['cmd'] ?? '', 16);
-    if (Number.isNaN(command)) {
-      this.add({
-        ev: 'lost',
-        seq: 0,
-        ns: call.ns,
-        count: 1,
-        place: `a return in thread ${task.tid} without an entry`,
-      });
-      return undefined;
-    }
-    const kind = fetch?.kind ?? open?.kind ?? kindOfCommand(command);
-    if (kind === undefined) return undefined;
-    if (open !== undefined && fetch?.kind !== undefined && handlerOf(open.kind) !== fetch.kind) {
-      this.add({
-        ev: 'lost',
-        seq: 0,
-        ns: call.ns,
-        count: 1,
-        place: `an ioctl on descriptor ${fd}, which is another file`,
-      });
-      return undefined;
-    }
-    const arg = probes.entry?.pointer || call.args['arg'] || '0';
-    const errno = returned === undefined ? -1 : errnoOf(returned);
-    const bytes = ioctlBytes(probes, command, Number.parseInt(arg.slice(-3), 16), errno);
-    const line: Draft<IoctlLine> = {
-      ev: 'ioctl',
-      seq: 0,
-      ns: call.ns,
-      pid: task.process.pid,
-      tid: task.tid,
-      fd,
-      kind: open?.kind ?? kind,
-      req: `0x${command.toString(16)}`,
-      arg: `0x${arg}`,
-      in: bytes.in,
-    };
-    if (returned !== undefined) line.ret = errno > 0 ? -1 : returned;
-    if (errno > 0) line.errno = errno;
-    if (bytes.out !== undefined) line.out = bytes.out;
-    if (returned !== undefined) line.dur = Math.max(0, probes.ended - call.ns);
-    const lacks = withSecond(line, probes, bytes.lacks);
-    if (returned === undefined) line.lacks = { ...lacks, ret: true };
-    else if (lacks !== undefined) line.lacks = lacks;
-    return line;
+    const issued = kind === undefined ? -1 : issuedBy(line);
+    if (kind !== undefined && issued >= 0) task.process.fds.set(issued, { kind, closesOnExec: true });
   }
 
   private descriptor(task: Task, call: SystemCall, kind: FdKind | undefined): number {
@@ -378,18 +310,6 @@ export class KernelCalls {
   }
 }
 
-/** The handler that ioctls on such a descriptor come to. */
-function handlerOf(kind: FdKind): FdKind {
-  return kind === 'vfio-container' ? 'iommufd' : kind;
-}
-
-/** What a descriptor that nobody knows probably is; undefined for an ioctl of another subsystem. */
-function kindOfCommand(command: number): FdKind | undefined {
-  if (command >>> 8 !== IOCTL_TYPE) return undefined;
-  const deviceOnly = command >= VFIO_DEVICE_GET_INFO && command < IOMMU_DESTROY;
-  return deviceOnly ? 'vfio-dev' : 'iommufd';
-}
-
 function descriptorOf(call: SystemCall): number {
   const fd = Number.parseInt(call.args['fd'] ?? '', 16);
   return Number.isNaN(fd) ? -1 : fd | 0;
@@ -397,11 +317,4 @@ function descriptorOf(call: SystemCall): number {
 
 function hex(digits: string | undefined): HexNumber {
   return `0x${digits ?? '0'}`;
-}
-
-/** The errno that user space sees; 0 for success. */
-function errnoOf(ret: number): number {
-  if (ret >= 0 || ret < -4095) return 0;
-  if (ret === -ENOIOCTLCMD) return ENOTTY;
-  return RESTARTS.has(-ret) ? EINTR : -ret;
 }

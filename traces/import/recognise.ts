@@ -2,6 +2,7 @@
 import { type CaptureReader, type CaptureReceiver, kernelTextReader } from './capture-stream.ts';
 import { isQemuText, qemuReader } from './qemu-reader.ts';
 import { isStrace, straceReader } from './strace-reader.ts';
+import { isSyz, syzReader } from './syz-reader.ts';
 import { parseTextEvent, type TextEvent } from './text-event.ts';
 
 /** The reader for a text that begins with `line`; undefined for the recorder's own format and for what nobody knows. */
@@ -12,6 +13,7 @@ export function captureReaderFor(
 ): CaptureReader | undefined {
   if (isKernelText(line)) return kernelTextReader(file, receiver);
   if (isStrace(line)) return straceReader(file, receiver);
+  if (isSyz(line)) return syzReader(file, receiver);
   return isQemuText(line) ? qemuReader(file, receiver) : undefined;
 }
 
