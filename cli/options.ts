@@ -1,6 +1,7 @@
 /** Options that several verbs share, and how their values are read. */
 import { InvalidArgumentError, Option } from 'commander';
 import { kernelProfiles } from '../machines/kernel-profile.ts';
+import { TEXT_FORMATS } from '../traces/import/recognise.ts';
 import { IOMMU_NAMES } from '../traces/platform-of.ts';
 
 /** A whole number from `least` on, of at most 2^53. */
@@ -20,6 +21,11 @@ export function kernelOption(): Option {
 export function iommuOption(): Option {
   const option = new Option('--iommu <name>', 'take the trace for one of this IOMMU, whatever it says');
   return option.choices([...new Set(IOMMU_NAMES.values())]);
+}
+
+export function formatOption(): Option {
+  const option = new Option('--format <name>', 'take texts for this format, whatever they look like');
+  return option.choices([...TEXT_FORMATS]);
 }
 
 export function untilOption(): Option {

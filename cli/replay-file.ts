@@ -1,5 +1,6 @@
 /** One file of a replay, in this process or in a worker. */
 import { checkAfter } from '../traces/check-after.ts';
+import type { TextFormat } from '../traces/import/recognise.ts';
 import { ModelDefect, replayTrace } from '../traces/replay-trace.ts';
 import { TraceReport } from '../traces/report.ts';
 import type { ReportData } from '../traces/report-data.ts';
@@ -11,6 +12,7 @@ export type ReplayTask = Readonly<{
   kernel: string | undefined;
   iommu: string | undefined;
   until: number | undefined;
+  format: TextFormat | undefined;
   /** Whether the model's own invariants are checked after every call. */
   check: boolean;
   /** Most entries of a list of the report. */
@@ -26,7 +28,7 @@ export async function replayFile(
   report: TraceReport = new TraceReport(task.path, task.limit),
   onBytes?: (count: number) => void,
 ): Promise<ReportData> {
-  const { path, kernel, iommu, until, check } = task;
+  const { path, kernel, iommu, until, format, check } = task;
   try {
     await replayTrace(
       path,
@@ -34,6 +36,7 @@ export async function replayFile(
         kernel,
         iommu,
         until,
+        format,
         onBytes,
         ...(check
           ? { onApplied: checkAfter((line, violation) => report.addViolation(line, violation)) }

@@ -1,5 +1,6 @@
 /** `ioasis replay`: predict, compare, report. */
 import type { Command } from 'commander';
+import type { TextFormat } from '../traces/import/recognise.ts';
 import { findTraces } from '../traces/read-trace.ts';
 import { isClean, LISTED, reportJson } from '../traces/report.ts';
 import type { Damage, ReportData } from '../traces/report-data.ts';
@@ -7,7 +8,7 @@ import { reportText } from '../traces/report-text.ts';
 import { TraceFormatError } from '../traces/trace-format-error.ts';
 import { detailsOf } from './divergence-details.ts';
 import { complain, EXIT } from './errors.ts';
-import { iommuOption, jobsOption, jsonOption, kernelOption, untilOption } from './options.ts';
+import { formatOption, iommuOption, jobsOption, jsonOption, kernelOption, untilOption } from './options.ts';
 import { fileSize, startProgress } from './progress.ts';
 import { replayFiles } from './replay-files.ts';
 import { flush, isWatched, onInterrupt, paint, print } from './terminal.ts';
@@ -20,6 +21,7 @@ type Options = Readonly<{
   jobs: number;
   kernel?: string;
   iommu?: string;
+  format?: TextFormat;
 }>;
 
 /** Files that are checked without being asked to, in MiB, as they lie on the disk. */
@@ -49,6 +51,7 @@ export function registerReplay(program: Command): void {
     )
     .option('--no-check', 'never check invariants')
     .addOption(jobsOption())
+    .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
     .addHelpText('after', EXAMPLES)
@@ -57,11 +60,11 @@ export function registerReplay(program: Command): void {
 
 async function replay(paths: readonly string[], options: Options): Promise<void> {
   const started = performance.now();
-  const { kernel, iommu, until } = options;
+  const { kernel, iommu, until, format } = options;
   const limit = options.all ? Number.POSITIVE_INFINITY : LISTED;
   const { files, missing } = tracesOf(paths);
   const check = options.check ?? isSmall(files);
-  const tasks = files.map((path) => ({ path, kernel, iommu, until, limit, check }));
+  const tasks = files.map((path) => ({ path, kernel, iommu, until, format, limit, check }));
   const progress = startProgress(files, options.json !== true && isWatched());
   const replaying = replayFiles(tasks, options.jobs, limit, progress);
 

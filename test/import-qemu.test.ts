@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { QEMU_FORMATS, qemuFields } from '../traces/import/qemu-formats.ts';
 import { readTrace } from '../traces/read-trace.ts';
@@ -110,5 +113,19 @@ describe('a log of QEMU', () => {
 
   it('refuses a text without iommufd events', () => {
     expect(() => linesOf('vfio_mdev  (0000:01:00.0) is_mdev 0\n')).toThrow(/TRC024-no-events/);
+  });
+
+  it('is read as one where it does not begin like one, if that is said', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ioasis-qemu-'));
+    const path = join(folder, 'log');
+    writeFileSync(path, '(noise)\niommufd_backend_connect fd=10 owned=1 users=1\n');
+    const evs: string[] = [];
+    const onLine = ({ ev }: { ev: string }): void => {
+      evs.push(ev);
+    };
+    await expect(readTrace(path, onLine)).rejects.toThrow(/TRC001-not-json/);
+    await readTrace(path, onLine, { format: 'qemu' });
+    expect(evs).toEqual(['trace', 'open']);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -1,6 +1,7 @@
 import { closeSync, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
+import type { TextFormat } from './import/recognise.ts';
 import { compressionOf, type Decoder, decoderFor, type Sink } from './read-compressed.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
@@ -14,7 +15,11 @@ const GZIP_LEAST = 18;
 const READ_SIZE = 64 * 1024;
 
 /** Who is told how many bytes of the file, as it stands on the disk, were used since it was told last. */
-export type ReadOptions = Readonly<{ onBytes?: ((count: number) => void) | undefined }>;
+export type ReadOptions = Readonly<{
+  onBytes?: ((count: number) => void) | undefined;
+  /** What a text is, instead of what its first line says. */
+  format?: TextFormat | undefined;
+}>;
 
 /** How a path is called in messages. */
 export function fileName(path: string): string {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseLine } from './format.ts';
 import type { CaptureReader } from './import/capture-stream.ts';
 import { readDat } from './import/dat-reader.ts';
-import { captureReaderFor } from './import/recognise.ts';
+import { captureReaderFor, captureReaderOf } from './import/recognise.ts';
 import { ContentSniffer } from './import/sniff.ts';
 import { fileName, type ReadOptions, readChunks, unreadable } from './read-chunks.ts';
 import { type LinePlace, lineSplitter } from './read-lines.ts';
@@ -30,6 +30,7 @@ export async function readTrace(
   options: ReadOptions = {},
 ): Promise<void> {
   const file = fileName(path);
+  const { format } = options;
   let begun = false;
   let capture: CaptureReader | undefined;
   const onText = (text: string, lineNumber: number, { block, from }: LinePlace) => {
@@ -37,7 +38,9 @@ export async function readTrace(
     const ioctl = begun && block !== undefined ? scanIoctl(text, block, from) : undefined;
     if (ioctl !== undefined) return onLine(ioctl, lineNumber);
     if (text.length < 3 && text.trim() === '') return undefined;
-    if (!begun) capture = captureReaderFor(text, file, onLine);
+    if (!begun)
+      capture =
+        format === undefined ? captureReaderFor(text, file, onLine) : captureReaderOf(format, file, onLine);
     if (capture !== undefined) {
       begun = true;
       return capture.take(text, lineNumber);

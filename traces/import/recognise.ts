@@ -17,6 +17,30 @@ export function captureReaderFor(
   return isQemuText(line) ? qemuReader(file, receiver) : undefined;
 }
 
+/** The formats of texts, by the names that `--format` takes; `recorder` is the project's own. */
+export const TEXT_FORMATS = ['recorder', 'ftrace', 'qemu', 'strace', 'syzkaller'] as const;
+export type TextFormat = (typeof TEXT_FORMATS)[number];
+
+/** The reader for a text that is said to be of this format; undefined for the recorder's own. */
+export function captureReaderOf(
+  format: TextFormat,
+  file: string,
+  receiver: CaptureReceiver,
+): CaptureReader | undefined {
+  switch (format) {
+    case 'recorder':
+      return undefined;
+    case 'ftrace':
+      return kernelTextReader(file, receiver);
+    case 'qemu':
+      return qemuReader(file, receiver);
+    case 'strace':
+      return straceReader(file, receiver);
+    case 'syzkaller':
+      return syzReader(file, receiver);
+  }
+}
+
 const scratch: TextEvent = { comm: '', tid: 0, tgid: undefined, cpu: 0, ns: 0, rest: '' };
 
 function isKernelText(line: string): boolean {
