@@ -7,14 +7,15 @@ import type { Program } from '../traces/program.ts';
 import { ProgramCutter } from '../traces/program-cut.ts';
 import { targetOf } from '../traces/program-target.ts';
 import { findTraces, readTrace } from '../traces/read-trace.ts';
+import type { SourceOptions } from '../traces/replay-trace.ts';
 import { looksLikeSyz, readSyzPrograms } from '../traces/syz-read.ts';
 import { writeSyz } from '../traces/syz-write.ts';
 import { complain, EXIT } from './errors.ts';
-import { iommuOption, kernelOption } from './options.ts';
+import { formatOption, iommuOption, kernelOption } from './options.ts';
 import { flush, print } from './terminal.ts';
 
 type Format = 'syz' | 'c' | 'jsonl';
-type Options = Readonly<{ to: Format; kernel?: string; iommu?: string }>;
+type Options = SourceOptions & Readonly<{ to: Format }>;
 
 /** Bytes of a file that tell what it is. */
 const HEAD_BYTES = 64 * 1024;
@@ -40,6 +41,7 @@ export function registerConvert(program: Command): void {
     .addOption(
       new Option('--to <format>', 'what to print').choices(['syz', 'c', 'jsonl']).makeOptionMandatory(),
     )
+    .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
     .addHelpText('after', EXAMPLES)
@@ -55,9 +57,10 @@ async function convert(paths: readonly string[], options: Options): Promise<void
     else print(options.to === 'syz' ? writeSyz(told) : writeJsonl(told));
   };
   for (const path of paths) {
-    const text = syzText(path);
+    const { format = 'syzkaller' } = options;
+    const text = format === 'syzkaller' ? syzText(path) : undefined;
     if (text !== undefined) readPrograms(text, path, options, onProgram);
-    else for (const file of findTraces(path)) await cut(file, onProgram);
+    else for (const file of findTraces(path)) await cut(file, options, onProgram);
   }
   if (options.to === 'c') print(writeC(programs, paths.join(' ')));
   flush();
@@ -82,9 +85,9 @@ function readPrograms(
   }
 }
 
-async function cut(path: string, onProgram: (program: Program) => void): Promise<void> {
+async function cut(path: string, { format }: Options, onProgram: (program: Program) => void): Promise<void> {
   const cutter = new ProgramCutter(onProgram);
-  await readTrace(path, (line) => cutter.feed(line));
+  await readTrace(path, (line) => cutter.feed(line), { format });
   cutter.end();
 }
 

@@ -2,11 +2,12 @@
 import type { Command } from 'commander';
 import { explainCall } from '../traces/explain.ts';
 import { explanationText } from '../traces/explain-text.ts';
+import type { SourceOptions } from '../traces/replay-trace.ts';
 import { EXIT } from './errors.ts';
-import { iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { formatOption, iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
-type Options = Readonly<{ json?: boolean; kernel?: string; iommu?: string }>;
+type Options = SourceOptions & Readonly<{ json?: boolean }>;
 
 const EXAMPLES = `
 Examples:
@@ -24,6 +25,7 @@ export function registerExplain(program: Command): void {
     .argument('<trace>', 'a recorder file, or - for standard input')
     .argument('<seq>', 'sequence number of the call', sequenceNumber)
     .addOption(jsonOption())
+    .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
     .addHelpText('after', EXAMPLES)
@@ -31,8 +33,8 @@ export function registerExplain(program: Command): void {
 }
 
 async function explain(path: string, seq: number, options: Options): Promise<void> {
-  const { kernel, iommu } = options;
-  const explanation = await explainCall(path, seq, { kernel, iommu });
+  const { kernel, iommu, format } = options;
+  const explanation = await explainCall(path, seq, { kernel, iommu, format });
   print(options.json ? `${JSON.stringify(explanation)}\n` : explanationText(explanation));
   flush();
   process.exitCode = EXIT.ok;

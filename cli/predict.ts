@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { predictionOf } from '../traces/prediction-line.ts';
 import { findTraces } from '../traces/read-trace.ts';
-import { replayTrace } from '../traces/replay-trace.ts';
+import { replayTrace, type SourceOptions } from '../traces/replay-trace.ts';
 import { EXIT } from './errors.ts';
-import { iommuOption, kernelOption, untilOption } from './options.ts';
+import { formatOption, iommuOption, kernelOption, untilOption } from './options.ts';
 import { flush, onInterrupt, print } from './terminal.ts';
 
-type Options = Readonly<{ until?: number; kernel?: string; iommu?: string }>;
+type Options = SourceOptions & Readonly<{ until?: number }>;
 
 const EXAMPLES = `
 Examples:
@@ -24,6 +24,7 @@ export function registerPredict(program: Command): void {
     )
     .argument('<trace...>', 'recorder files, folders of them, or - for standard input')
     .addOption(untilOption())
+    .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
     .addHelpText('after', EXAMPLES)
@@ -31,13 +32,13 @@ export function registerPredict(program: Command): void {
 }
 
 async function predict(paths: readonly string[], options: Options): Promise<void> {
-  const { until, kernel, iommu } = options;
+  const { until, kernel, iommu, format } = options;
   onInterrupt(() => {});
   try {
     for (const path of paths.flatMap(findTraces)) {
       await replayTrace(
         path,
-        { until, kernel, iommu, blind: true },
+        { until, kernel, iommu, format, blind: true },
         { onCall: (result) => print(`${JSON.stringify(predictionOf(path, result))}\n`) },
       );
     }

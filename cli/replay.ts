@@ -1,7 +1,7 @@
 /** `ioasis replay`: predict, compare, report. */
 import type { Command } from 'commander';
-import type { TextFormat } from '../traces/import/recognise.ts';
 import { findTraces } from '../traces/read-trace.ts';
+import type { SourceOptions } from '../traces/replay-trace.ts';
 import { isClean, LISTED, reportJson } from '../traces/report.ts';
 import type { Damage, ReportData } from '../traces/report-data.ts';
 import { reportText } from '../traces/report-text.ts';
@@ -13,16 +13,14 @@ import { fileSize, startProgress } from './progress.ts';
 import { replayFiles } from './replay-files.ts';
 import { flush, isWatched, onInterrupt, paint, print } from './terminal.ts';
 
-type Options = Readonly<{
-  json?: true;
-  all?: true;
-  until?: number;
-  check?: boolean;
-  jobs: number;
-  kernel?: string;
-  iommu?: string;
-  format?: TextFormat;
-}>;
+type Options = SourceOptions &
+  Readonly<{
+    json?: true;
+    all?: true;
+    until?: number;
+    check?: boolean;
+    jobs: number;
+  }>;
 
 /** Files that are checked without being asked to, in MiB, as they lie on the disk. */
 const CHECKED_MIB = 1;

@@ -3,22 +3,22 @@ import { type Command, Option } from 'commander';
 import type { Vendor } from '../reducers/views/field-table.ts';
 import { VENDOR_NAMES } from '../reducers/views/vendor-view.ts';
 import { shownDot } from '../traces/dot.ts';
+import type { SourceOptions } from '../traces/replay-trace.ts';
 import { hardwareText } from '../traces/show-hardware.ts';
 import { shownText } from '../traces/show-text.ts';
 import { showTrace } from '../traces/show-trace.ts';
 import { EXIT } from './errors.ts';
-import { iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { formatOption, iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
-type Options = Readonly<{
-  at?: number;
-  json?: boolean;
-  dot?: boolean;
-  areas?: boolean;
-  vendor?: Vendor;
-  kernel?: string;
-  iommu?: string;
-}>;
+type Options = SourceOptions &
+  Readonly<{
+    at?: number;
+    json?: boolean;
+    dot?: boolean;
+    areas?: boolean;
+    vendor?: Vendor;
+  }>;
 
 const EXAMPLES = `
 Examples:
@@ -45,6 +45,7 @@ export function registerShow(program: Command): void {
     )
     .addOption(jsonOption().conflicts('dot'))
     .addOption(new Option('--dot', 'print a Graphviz graph'))
+    .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
     .addHelpText('after', EXAMPLES)
@@ -52,8 +53,8 @@ export function registerShow(program: Command): void {
 }
 
 async function show(path: string, options: Options): Promise<void> {
-  const { at, areas, vendor, kernel, iommu } = options;
-  const shown = await showTrace(path, { at, areas, vendor, kernel, iommu });
+  const { at, areas, vendor, kernel, iommu, format } = options;
+  const shown = await showTrace(path, { at, areas, vendor, kernel, iommu, format });
   if (options.json) print(`${JSON.stringify(shown)}\n`);
   else print(options.dot ? shownDot(shown) : shownText(shown) + hardwareText(shown.hardware));
   flush();

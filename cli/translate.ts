@@ -1,19 +1,19 @@
 /** `ioasis translate`: what DMA meets at an IOVA, and why. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { SourceOptions } from '../traces/replay-trace.ts';
 import { translateTrace, translationJson, translationText, UnknownRid } from '../traces/translate-trace.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { formatOption, iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
-type Options = Readonly<{
-  rid: string;
-  pasid: number;
-  iova: bigint;
-  at?: number;
-  json?: boolean;
-  kernel?: string;
-  iommu?: string;
-}>;
+type Options = SourceOptions &
+  Readonly<{
+    rid: string;
+    pasid: number;
+    iova: bigint;
+    at?: number;
+    json?: boolean;
+  }>;
 
 const EXAMPLES = `
 Examples:
@@ -56,6 +56,7 @@ export function registerTranslate(program: Command): void {
       ),
     )
     .addOption(jsonOption())
+    .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
     .addHelpText('after', EXAMPLES)

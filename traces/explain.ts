@@ -18,6 +18,7 @@ import { distinctSteps, resultText, type Scene } from './explain-scene.ts';
 import { askedOf, type History, isCall, openHistory, record, type Step, seqOf } from './provenance.ts';
 import { fileName } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
+import type { SourceOptions } from './replay-trace.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
 /** One call in words, as it stands among the calls that an answer depends on. */
@@ -64,39 +65,38 @@ export type Explanation = Readonly<{
   kernels: readonly Readonly<{ kernel: string; predicted: string; same: boolean }>[];
 }>;
 
-export type ExplainOptions = Readonly<{
-  kernel?: string | undefined;
-  iommu?: string | undefined;
-}>;
-
 /**
  * Explains the call with sequence number `seq`. Lines after it are not read.
  *
  * Throws TraceFormatError: those of readTrace() and openSession(), TRC030-no-such-seq, TRC031-not-a-call.
  */
-export async function explainCall(path: string, seq: number, options: ExplainOptions): Promise<Explanation> {
+export async function explainCall(path: string, seq: number, options: SourceOptions): Promise<Explanation> {
   const file = fileName(path);
   let history: History | undefined;
   let scene: Scene | undefined;
   let last = -1;
-  await readTrace(path, (line, lineNumber) => {
-    if (line.ev === 'trace') {
-      history = openHistory(line, { file, line: lineNumber }, options);
-      return undefined;
-    }
-    if (history === undefined) return 'stop';
-    last = seqOf(line);
-    if (last !== seq) {
-      record(history, line);
-      return undefined;
-    }
-    if (!isCall(line)) {
-      const detail = `expected a call (ioctl, read, write or mmap) at seq ${seq}, found ${line.ev}`;
-      throw new TraceFormatError('TRC031-not-a-call', { file, line: lineNumber }, detail);
-    }
-    scene = sceneOf(history, line);
-    return 'stop';
-  });
+  await readTrace(
+    path,
+    (line, lineNumber) => {
+      if (line.ev === 'trace') {
+        history = openHistory(line, { file, line: lineNumber }, options);
+        return undefined;
+      }
+      if (history === undefined) return 'stop';
+      last = seqOf(line);
+      if (last !== seq) {
+        record(history, line);
+        return undefined;
+      }
+      if (!isCall(line)) {
+        const detail = `expected a call (ioctl, read, write or mmap) at seq ${seq}, found ${line.ev}`;
+        throw new TraceFormatError('TRC031-not-a-call', { file, line: lineNumber }, detail);
+      }
+      scene = sceneOf(history, line);
+      return 'stop';
+    },
+    options,
+  );
   if (scene === undefined) {
     const detail = `expected a line with seq ${seq}, found none; the last one is ${last}`;
     throw new TraceFormatError('TRC030-no-such-seq', { file, line: 0 }, detail);

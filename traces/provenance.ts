@@ -5,7 +5,7 @@ import { openFileAt, type World } from '../machines/world.ts';
 import { copyWorld } from './copy-world.ts';
 import type { CallLine, CallResult } from './engine.ts';
 import type { RecordedLine, TraceLine } from './recording.ts';
-import { openSession, type Session } from './replay-trace.ts';
+import { openSession, type Session, type SourceOptions } from './replay-trace.ts';
 import { withoutResults } from './strip-results.ts';
 import type { TracePosition } from './trace-format-error.ts';
 
@@ -39,11 +39,7 @@ export interface History {
 }
 
 /** Begins at the header of a recording. Throws as openSession() does. */
-export function openHistory(
-  header: TraceLine,
-  at: TracePosition,
-  options: Readonly<{ kernel?: string | undefined; iommu?: string | undefined }>,
-): History {
+export function openHistory(header: TraceLine, at: TracePosition, options: SourceOptions): History {
   const pending: History['pending'] = { events: [], fates: [] };
   const onEvent = (event: Event): void => {
     pending.events.push(event);

@@ -8,6 +8,7 @@ import { doubtful } from './call-result.ts';
 import { CaptureDoubts } from './capture-doubts.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { Hypotheses } from './hypotheses.ts';
+import type { TextFormat } from './import/recognise.ts';
 import {
   explainedAsRecorded,
   type Linearised,
@@ -24,15 +25,21 @@ import type { RecordedLine, TraceLine } from './recording.ts';
 import { withoutResults } from './strip-results.ts';
 import { TraceFormatError, type TracePosition } from './trace-format-error.ts';
 
-/** What stands in for the header's own words, and who is told of what happens; see EngineOptions. */
-export type SessionOptions = Readonly<{
+/** What stands in for the header's own words, and for what the first line of a text looks like. */
+export type SourceOptions = Readonly<{
   kernel?: string | undefined;
   iommu?: string | undefined;
-  onEvent?: ((event: Event) => void) | undefined;
-  onInvariant?: EngineOptions['onInvariant'] | undefined;
-  onApplied?: EngineOptions['onApplied'] | undefined;
-  onDma?: EngineOptions['onDma'] | undefined;
+  format?: TextFormat | undefined;
 }>;
+
+/** Besides, who is told of what happens; see EngineOptions. */
+export type SessionOptions = SourceOptions &
+  Readonly<{
+    onEvent?: ((event: Event) => void) | undefined;
+    onInvariant?: EngineOptions['onInvariant'] | undefined;
+    onApplied?: EngineOptions['onApplied'] | undefined;
+    onDma?: EngineOptions['onDma'] | undefined;
+  }>;
 
 /** A recording being replayed: its header, what was made of it, and the engine that follows it. */
 export type Session = Readonly<{

@@ -21,17 +21,21 @@ export async function sessionAt(
   let session: Session | undefined;
   let doubts: CaptureDoubts | undefined;
   let seq = -1;
-  await readTrace(path, (line, lineNumber) => {
-    if (line.ev === 'trace') {
-      session = openSession(line, { file, line: lineNumber }, options);
-      doubts = new CaptureDoubts(session.engine, session.engine, line);
-      return undefined;
-    }
-    if (at !== undefined && line.seq > at) return 'stop';
-    doubts?.feed(line);
-    seq = line.seq;
-    return seq === at ? 'stop' : undefined;
-  });
+  await readTrace(
+    path,
+    (line, lineNumber) => {
+      if (line.ev === 'trace') {
+        session = openSession(line, { file, line: lineNumber }, options);
+        doubts = new CaptureDoubts(session.engine, session.engine, line);
+        return undefined;
+      }
+      if (at !== undefined && line.seq > at) return 'stop';
+      doubts?.feed(line);
+      seq = line.seq;
+      return seq === at ? 'stop' : undefined;
+    },
+    options,
+  );
   if (session === undefined || (at !== undefined && seq !== at)) {
     const detail = `expected a line with seq ${at}, found none; the last one before it is ${seq}`;
     throw new TraceFormatError('TRC030-no-such-seq', { file, line: 0 }, detail);

@@ -1,20 +1,20 @@
 /** From a recording to the state at one of its lines. */
 
 import type { Vendor } from '../reducers/views/field-table.ts';
+import type { SourceOptions } from './replay-trace.ts';
 import { sessionAt } from './session-at.ts';
 import { type Shown, showWorld } from './show.ts';
 import { type ShownHardware, showHardware } from './show-hardware.ts';
 
-export type ShowTraceOptions = Readonly<{
-  /** The last line that counts; without it, the whole recording. */
-  at?: number | undefined;
-  kernel?: string | undefined;
-  iommu?: string | undefined;
-  /** All areas, not only the first few. */
-  areas?: boolean | undefined;
-  /** The hardware in this vendor's words too. */
-  vendor?: Vendor | undefined;
-}>;
+export type ShowTraceOptions = SourceOptions &
+  Readonly<{
+    /** The last line that counts; without it, the whole recording. */
+    at?: number | undefined;
+    /** All areas, not only the first few. */
+    areas?: boolean | undefined;
+    /** The hardware in this vendor's words too. */
+    vendor?: Vendor | undefined;
+  }>;
 
 export type ShownTrace = Shown & Readonly<{ hardware: ShownHardware }>;
 
@@ -24,8 +24,8 @@ export type ShownTrace = Shown & Readonly<{ hardware: ShownHardware }>;
  * Throws TraceFormatError: those of sessionAt().
  */
 export async function showTrace(path: string, options: ShowTraceOptions): Promise<ShownTrace> {
-  const { at, kernel, iommu, vendor } = options;
-  const { session, seq } = await sessionAt(path, { at, kernel, iommu });
+  const { at, kernel, iommu, format, vendor } = options;
+  const { session, seq } = await sessionAt(path, { at, kernel, iommu, format });
   const { platform, engine } = session;
   const head = { trace: path, kernel: session.kernel.release, iommu: platform.driver.name, seq };
   const shown = showWorld(engine.world, { ...head, areas: options.areas === true });

@@ -2,17 +2,16 @@
 import { hex } from '../events/hex.ts';
 import { ridOf } from '../machines/hardware.ts';
 import { type Answer, type Target, type Translation, translate } from '../machines/translate.ts';
-import type { Session } from './replay-trace.ts';
+import type { Session, SourceOptions } from './replay-trace.ts';
 import { sessionAt } from './session-at.ts';
 
-export type TranslateQuestion = Readonly<{
-  rid: string;
-  pasid: number;
-  iova: bigint;
-  at?: number | undefined;
-  kernel?: string | undefined;
-  iommu?: string | undefined;
-}>;
+export type TranslateQuestion = SourceOptions &
+  Readonly<{
+    rid: string;
+    pasid: number;
+    iova: bigint;
+    at?: number | undefined;
+  }>;
 
 export type TranslateAnswer = Readonly<{
   trace: string;
@@ -39,8 +38,8 @@ function knownRids({ engine, platform }: Session): string[] {
 
 /** Throws TraceFormatError as sessionAt() does; UnknownRid. */
 export async function translateTrace(path: string, question: TranslateQuestion): Promise<TranslateAnswer> {
-  const { at, kernel, iommu, rid, pasid, iova } = question;
-  const { session, seq } = await sessionAt(path, { at, kernel, iommu });
+  const { at, kernel, iommu, format, rid, pasid, iova } = question;
+  const { session, seq } = await sessionAt(path, { at, kernel, iommu, format });
   const known = knownRids(session);
   if (!known.includes(rid)) {
     const listed = known.length === 0 ? 'there is none bound' : `one of ${known.join(', ')}`;
