@@ -39,6 +39,8 @@ const BEHIND: ReadonlyMap<number, readonly [assumed: string, fact: string]> = ne
   [ERRNO.EPERM, ['credentials', 'the capabilities of the process']],
 ]);
 
+const ALLOWED_UNKNOWN = 'the ranges that ALLOW_IOVAS allowed';
+
 export class CaptureDoubts implements LineFeed {
   private readonly inner: LineFeed;
   readonly engine: ReplayEngine;
@@ -144,10 +146,13 @@ export class CaptureDoubts implements LineFeed {
   }
 
   /** The fact behind a difference, where it was taken for granted. */
-  private excuse({ outcome, difference, line, verdict }: CallResult): string | undefined {
+  private excuse({ outcome, difference, line, verdict, context }: CallResult): string | undefined {
     const { assumed } = this;
-    if (assumed === undefined || verdict !== 'diverging' || difference === undefined) return undefined;
+    if (verdict !== 'diverging' || difference === undefined) return undefined;
     const predicted = outcome.rule === undefined ? 0 : ERRNO[errnoOf(outcome.rule)];
+    if ([line.errno, predicted].includes(ERRNO.EADDRINUSE) && this.allowedUnknown(context))
+      return ALLOWED_UNKNOWN;
+    if (assumed === undefined) return undefined;
     for (const errno of [line.errno ?? 0, predicted]) {
       const behind = BEHIND.get(errno);
       if (behind !== undefined && assumed.includes(behind[0])) return `${behind[1]} ${line.pid}`;
@@ -155,6 +160,12 @@ export class CaptureDoubts implements LineFeed {
     return assumed.includes('machine') && dependsOnMachine(line, [line.errno, predicted])
       ? 'the IOMMU and the devices of the machine'
       : undefined;
+  }
+
+  /** Whether ALLOW_IOVAS set a list here that nobody recorded: it keeps reservations out. */
+  private allowedUnknown(context: number): boolean {
+    const objects = this.engine.world.contexts.get(context)?.objects ?? [];
+    return objects.some((object) => object?.kind === 'ioas' && !object.allowedKnown);
   }
 }
 
