@@ -15,13 +15,16 @@ export type LifecycleConfig = Readonly<{
   states: Readonly<Record<string, StateConfig>>;
 }>;
 
+/** The machine itself, to be drawn or asked by xstate. */
+export type LifecycleMachine = AnyStateMachine;
+
 /** A flat machine without context, guards or actions: legality only. */
-export function lifecycleMachine(config: LifecycleConfig): AnyStateMachine {
+export function lifecycleMachine(config: LifecycleConfig): LifecycleMachine {
   return setup({ types: { events: {} as { type: string } } }).createMachine(config);
 }
 
 /** Reads the table out of the machine's own definition. */
-export function compile(machine: AnyStateMachine): Table {
+export function compile(machine: LifecycleMachine): Table {
   const next = new Map<string, ReadonlyMap<string, string>>();
   for (const [name, node] of Object.entries(machine.states)) {
     const row = new Map<string, string>();

@@ -1,0 +1,58 @@
+/** What can be claimed of a proposal: a situation, what holds whenever it arises, and who says so. */
+import type { DesignState } from './design-state.ts';
+import type { DeviceReport, Proposal } from './proposal.ts';
+import type { Ground } from './setup.ts';
+import type { SetupId } from './setups.ts';
+import type { ArgsOf, Verb } from './verb.ts';
+
+/** P01 to P60, as docs/PROPOSALS.md lists them. */
+export type PropertyId = `P${number}`;
+
+/** A state as a property looks at it. */
+export interface Look {
+  readonly state: DesignState;
+  readonly ground: Ground;
+  /** Whether the proposal would accept these words now. False for a word that it does not have. */
+  accepts<V extends Verb>(verb: V, args: ArgsOf<V>): boolean;
+  /** What it tells of a device. */
+  report(device: number): DeviceReport | undefined;
+}
+
+type PropertyBase = Readonly<{
+  id: PropertyId;
+  says: string;
+  /** The mail, patch or kernel file that asserts or questions it. */
+  source: string;
+  /** Asserted by a proposal, questioned in the mails, or decided in mainline. */
+  standing: 'asserted' | 'questioned' | 'mainline';
+  /** What mainline made of it. */
+  outcome: string;
+}>;
+
+/** A property of every state that can be reached. */
+export type StateProperty = PropertyBase &
+  Readonly<{
+    kind: 'state';
+    /** Where it is looked for. */
+    setups: readonly SetupId[];
+    /** Words without which its situation cannot be brought about: one of each list. */
+    needs: readonly (readonly Verb[])[];
+    /** The situation that it speaks of; where none is reached, it says nothing. */
+    arises: (look: Look) => boolean;
+    holds: (look: Look) => boolean;
+  }>;
+
+/** A property of the commands themselves. */
+export type ShapeProperty = PropertyBase &
+  Readonly<{
+    kind: 'shape';
+    /** Why it does not hold, or cannot be said; undefined where it holds. */
+    judge: (proposal: Proposal) => ShapeJudgement;
+  }>;
+
+export type ShapeJudgement = Readonly<{
+  verdict: 'holds' | 'violated' | 'not-expressible';
+  why: string;
+}>;
+
+export type PropertySpec = StateProperty | ShapeProperty;

@@ -1,0 +1,120 @@
+/** What a proposal is tried on: the platform's IOMMU, the devices behind it, and how many of each thing there are. */
+import type { Verb } from './verb.ts';
+
+export type Platform = 'intel' | 'arm' | 'amd';
+export const PLATFORMS: readonly Platform[] = ['intel', 'arm', 'amd'];
+
+/**
+ * `pdev` has a RID of its own; `mdev` is one of several behind the RID of a `parent`, told apart by PASID; a `swmdev` is isolated
+ * by its driver alone, nothing of it is in the IOMMU.
+ */
+export type DeviceKind = 'pdev' | 'parent' | 'mdev' | 'swmdev';
+
+export type DeviceTraits = Readonly<{
+  kind: DeviceKind;
+  /** The device whose RID it uses: its own number, or that of its parent. */
+  rid: number;
+  /** Number of the isolation group, which is that of its first member. */
+  group: number;
+  /** The device has the PASID capability, enabled. */
+  pasid: boolean;
+  /** The IOMMU behind it has PASIDs enabled. */
+  iommuPasid: boolean;
+  /** PCI deferrable memory writes: a guest may submit with ENQCMD. */
+  enqcmd: boolean;
+  /** ATS and PRI: the device can take a page fault. */
+  pri: boolean;
+  /** The IOMMU can make its DMA snoop. */
+  forceSnoop: boolean;
+  /** A smaller address width: the last page cannot be reached. */
+  narrow: boolean;
+  /** The host's own driver has it at first, and does DMA. */
+  hostDriver: boolean;
+}>;
+
+/** One word with its arguments in order. */
+export type SetupStep = readonly [verb: Verb, ...args: number[]];
+
+/** A small world in which some properties matter, and the words that may be said in it. */
+export type Setup = Readonly<{
+  id: string;
+  says: string;
+  devices: readonly DeviceTraits[];
+  contexts: number;
+  spaces: number;
+  pasids: number;
+  pages: number;
+  verbs: readonly Verb[];
+  /** Steps that were taken before the search begins. A step that a proposal has no word for is left out. */
+  prelude: readonly SetupStep[];
+}>;
+
+/** What is fixed while a search goes on. */
+export type Ground = Readonly<{
+  platform: Platform;
+  setup: Setup;
+  traits: readonly DeviceTraits[];
+  devices: readonly number[];
+  contexts: readonly number[];
+  spaces: readonly number[];
+  pasids: readonly number[];
+  pages: readonly number[];
+  /** Members of the group of each device, itself included. Mediated devices are groups of their own. */
+  mates: readonly (readonly number[])[];
+}>;
+
+const PDEV: DeviceTraits = {
+  kind: 'pdev',
+  rid: 0,
+  group: 0,
+  pasid: true,
+  iommuPasid: true,
+  enqcmd: false,
+  pri: true,
+  forceSnoop: true,
+  narrow: false,
+  hostDriver: false,
+};
+
+/** A device with a RID and a group of its own; `changes` says what is otherwise. */
+export function pdev(number: number, changes: Partial<DeviceTraits> = {}): DeviceTraits {
+  return { ...PDEV, rid: number, group: number, ...changes };
+}
+
+/** The physical function that mediated devices share. The host keeps it. */
+export function parentOf(number: number): DeviceTraits {
+  return pdev(number, { kind: 'parent', hostDriver: true });
+}
+
+/** A mediated device behind the RID of `parent`. */
+export function mdev(number: number, parent: number, changes: Partial<DeviceTraits> = {}): DeviceTraits {
+  return { ...PDEV, kind: 'mdev', rid: parent, group: number, ...changes };
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, member) => member);
+
+export function groundOf(platform: Platform, setup: Setup): Ground {
+  const devices = upTo(setup.devices.length);
+  const group = (device: number): number => setup.devices[device]?.group ?? device;
+  return {
+    platform,
+    setup,
+    traits: setup.devices,
+    devices,
+    contexts: upTo(setup.contexts),
+    spaces: upTo(setup.spaces),
+    pasids: upTo(setup.pasids),
+    pages: upTo(setup.pages),
+    mates: devices.map((device) => devices.filter((other) => group(other) === group(device))),
+  };
+}
+
+export function traitsOf(ground: Ground, device: number): DeviceTraits {
+  const traits = ground.traits[device];
+  if (traits === undefined) throw new Error(`invariant: device ${device} is not set up`);
+  return traits;
+}
+
+export function matesOf(ground: Ground, device: number): readonly number[] {
+  return ground.mates[device] ?? [];
+}

@@ -1,0 +1,114 @@
+/** The small worlds in which properties are looked at. Each has just the words and things that its properties need. */
+import { mdev, type Platform, parentOf, pdev, type Setup, type SetupStep } from './setup.ts';
+import type { Verb } from './verb.ts';
+
+export type SetupId =
+  | 'routes'
+  | 'groups'
+  | 'pasids'
+  | 'mediated'
+  | 'enqcmd'
+  | 'nesting'
+  | 'caches'
+  | 'faults'
+  | 'capabilities'
+  | 'processes'
+  | 'migration'
+  | 'software';
+
+const OPENING: readonly Verb[] = ['open-context', 'close-context', 'open-device', 'close-device', 'bind'];
+/** The plainest space that a proposal has. */
+const PLAIN: readonly Verb[] = ['alloc', 'alloc-enforced'];
+const ALLOCATING: readonly Verb[] = [
+  ...PLAIN,
+  'alloc-shadow',
+  'alloc-user',
+  'alloc-table',
+  'create-nesting',
+  'bind-table',
+  'bind-pasid-table',
+  'unbind-table',
+  'destroy',
+];
+const ATTACHING: readonly Verb[] = ['attach', 'detach'];
+const PASIDS: readonly Verb[] = ['attach-pasid', 'attach-vpasid', 'detach-pasid'];
+const MAPPING: readonly Verb[] = ['register', 'map', 'map-all', 'unmap', 'unmap-all'];
+
+/** One context, to which these devices are bound. */
+function bound(...devices: readonly number[]): SetupStep[] {
+  return [
+    ['open-context', 0],
+    ...devices.flatMap((device): SetupStep[] => [
+      ['open-device', device],
+      ['bind', device, 0],
+    ]),
+  ];
+}
+
+/** Devices of the parts of a setup that may be more than two: `--devices`. */
+function several(count: number): ReturnType<typeof pdev>[] {
+  return Array.from({ length: count }, (_, device) => pdev(device));
+}
+
+type Draft = Omit<Setup, 'id'>;
+
+/** All setups for one platform. `devices` is how many alike there are where that is open; 2 unless asked for. */
+export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId, Setup> {
+  const drafts: Partial<Record<SetupId, Draft>> = {
+    routes: {
+      says: 'devices with groups of their own, two contexts, two spaces',
+      devices: several(devices),
+      contexts: 2,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: [...OPENING, 'touch', ...PLAIN, 'destroy', ...ATTACHING],
+      prelude: [],
+    },
+    groups: {
+      says: 'two devices of one group with drivers of the host, one of another group, two contexts',
+      devices: [pdev(0, { hostDriver: true }), pdev(1, { group: 0, hostDriver: true }), pdev(2)],
+      contexts: 2,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: [...OPENING, ...PLAIN, 'destroy', ...ATTACHING, 'release-driver', 'probe-driver'],
+      prelude: [['open-context', 0]],
+    },
+    pasids: {
+      says: 'bound devices with PASIDs, spaces of every kind',
+      devices: several(devices),
+      contexts: 1,
+      spaces: 2,
+      pasids: 2,
+      pages: 1,
+      verbs: [...ALLOCATING, ...ATTACHING, ...PASIDS, 'guest-enables-pasid'],
+      prelude: bound(...several(devices).keys()),
+    },
+    nesting: {
+      says: 'one bound device, spaces over spaces, pages that come and go',
+      devices: [pdev(0)],
+      contexts: 1,
+      spaces: 3,
+      pasids: 1,
+      pages: 2,
+      verbs: [...ALLOCATING, ...ATTACHING, ...MAPPING],
+      prelude: bound(0),
+    },
+  };
+  if (platform === 'intel') {
+    drafts.mediated = {
+      says: 'two mediated devices of one parent, beside a device with its own RID',
+      devices: [parentOf(0), mdev(1, 0), mdev(2, 0)],
+      contexts: 1,
+      spaces: 2,
+      pasids: 3,
+      pages: 1,
+      verbs: ['open-device', 'bind-mdev', 'close-device', ...PLAIN, 'destroy', ...ATTACHING, ...PASIDS],
+      prelude: [['open-context', 0]],
+    };
+  }
+  return new Map(
+    Object.entries(drafts).map(([id, draft]) => [id as SetupId, { id, ...draft } satisfies Setup]),
+  );
+}

@@ -1,0 +1,108 @@
+/** What happens around every proposal in the same way: descriptors are opened, guests write tables, devices do DMA. */
+import { translates } from './design-hardware.ts';
+import { command, type DesignCommand, type Refusal } from './proposal.ts';
+import { traitsOf } from './setup.ts';
+
+const SOURCE = 'PCI, ATS and PRI; the same for every proposal';
+
+/** Steps of the world that cannot happen now. */
+function cannot(rule: string, says: string): Refusal {
+  return { rule: `world/${rule}`, errno: undefined, says, source: SOURCE };
+}
+
+const IS_OPEN = cannot('open', 'is open already');
+const HAS_DRIVER = cannot('driver', 'the host’s own driver has the device');
+const NO_DRIVER = cannot('no-driver', 'the host has no driver on it');
+const NO_TABLE = cannot('no-table', 'the guest has no table of its own there');
+const NO_CHANGE = cannot('no-change', 'it is so already');
+const NO_ROUTE = cannot('no-route', 'its DMA is not translated');
+const NOT_TAKEN = cannot('not-taken', 'the device takes no page fault now');
+
+export const WORLD_COMMANDS: readonly DesignCommand[] = [
+  command('open-context', {
+    name: 'open iommu',
+    on: 'iommu',
+    source: SOURCE,
+    decide: (state, { context }) =>
+      state.contextOpen.has(context) || state.contextGone.has(context)
+        ? IS_OPEN
+        : [{ type: 'ContextOpened', context }],
+  }),
+  command('open-device', {
+    name: 'open device',
+    on: 'device',
+    source: SOURCE,
+    decide: (state, { device }) => {
+      if (state.device.get(device) !== 'closed') return IS_OPEN;
+      return state.hostDriver.has(device) ? HAS_DRIVER : [{ type: 'DeviceOpened', device }];
+    },
+  }),
+  command('release-driver', {
+    name: 'unbind the host driver',
+    on: 'host',
+    source: SOURCE,
+    decide: (state, { device }, ground) =>
+      state.hostDriver.has(device) && traitsOf(ground, device).kind !== 'parent'
+        ? [{ type: 'DriverReleased', device }]
+        : NO_DRIVER,
+  }),
+  command('guest-maps', {
+    name: 'guest sets an entry',
+    on: 'guest',
+    source: SOURCE,
+    decide: (state, { space, page }) => {
+      if (state.space.get(space) !== 'user') return NO_TABLE;
+      return state.pte.has(space, page) ? NO_CHANGE : [{ type: 'TableWritten', space, page, present: true }];
+    },
+  }),
+  command('guest-unmaps', {
+    name: 'guest clears an entry',
+    on: 'guest',
+    source: SOURCE,
+    decide: (state, { space, page }) => {
+      if (state.space.get(space) !== 'user' || !state.pte.has(space, page)) return NO_TABLE;
+      return [{ type: 'TableWritten', space, page, present: false }];
+    },
+  }),
+  command('guest-enables-pasid', {
+    name: 'guest enables a PASID',
+    on: 'guest',
+    source: SOURCE,
+    decide: (state, { device, pasid }, ground) => {
+      const { rid } = traitsOf(ground, device);
+      if (!state.delegated.has(rid) || state.guestEntry.has(rid, pasid)) return NO_TABLE;
+      return [{ type: 'GuestEntryWritten', rid, pasid }];
+    },
+  }),
+  command('dma', {
+    name: 'DMA',
+    on: 'hardware',
+    source: SOURCE,
+    decide: (state, { device, page }, ground) => {
+      const { rid } = traitsOf(ground, device);
+      const space = state.route.get(rid);
+      if (space === undefined || state.onDefault.has(rid) || !translates(state, space, page)) return NO_ROUTE;
+      return [{ type: 'TranslationCached', rid, space, page }];
+    },
+  }),
+  command('fault', {
+    name: 'page request',
+    on: 'hardware',
+    source: SOURCE,
+    decide: (state, { device }, ground) => {
+      const { rid, pri } = traitsOf(ground, device);
+      const space = state.route.get(rid);
+      if (!pri || space === undefined || state.fault.get(device) !== 'none') return NOT_TAKEN;
+      const kind = state.space.get(space);
+      const faultable = kind === 'user' || kind === 'table' || kind === 'mm' || kind === 'kvm';
+      return faultable ? [{ type: 'FaultRaised', device }] : NOT_TAKEN;
+    },
+  }),
+  command('others-take', {
+    name: 'another process takes a number',
+    on: 'host',
+    source: SOURCE,
+    decide: (state, { wire }) =>
+      state.taken.has(wire) || state.allocated.has(wire) ? NO_CHANGE : [{ type: 'PasidTaken', pasid: wire }],
+  }),
+];
