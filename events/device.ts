@@ -13,6 +13,8 @@ export type DeviceTraits = Readonly<{
   pri: boolean;
   noIommu: boolean;
   reserved: readonly Readonly<{ start: bigint; last: bigint; type: string }>[];
+  /** RIDs of the whole iommu group, itself among them, in the group's order; empty where nobody told. */
+  members: readonly string[];
 }>;
 
 export type DeviceEvent =
@@ -45,6 +47,8 @@ export type DeviceEvent =
       pasid: number;
       formerHwptId: number;
     }>
+  /** The driver blocked this RID, then refused the HWPT: the slot keeps what it had, the hardware does not. */
+  | Readonly<{ type: 'RidLeftBlocked'; context: number; groupKey: string; rid: string }>
   /** VFIO's own bookkeeping of a device file, separate from the slots. */
   | Readonly<{
       type: 'VfioAttachmentNoted';

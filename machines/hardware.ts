@@ -45,9 +45,12 @@ export interface RidState {
   readonly rid: string;
   readonly groupKey: string;
   readonly context: number;
-  /** The DEVICE object; 0 once it is unbound and the group is not free yet. */
+  /** The DEVICE object; 0 while others of its group are bound and it is not. */
   deviceId: number;
-  readonly traits: DeviceTraits;
+  /** Of a member that was never bound: those of its siblings, under its own name. */
+  traits: DeviceTraits;
+  /** The driver blocked the RID and then refused a HWPT; what the slot holds is not programmed. */
+  leftBlocked: boolean;
   /** PASID (0 is the RID itself) to what is programmed; an absent PASID is not present in the table. */
   entries: Map<number, Entry>;
 }
@@ -102,7 +105,7 @@ export type TableUser = Readonly<{ rid: string; pasid: number; domainId: number;
 export interface Hardware {
   /** RIDs that a context owns; every other one is on its default domain. */
   rids: Map<string, RidState>;
-  /** iommu group to its RIDs, in bind order. */
+  /** iommu group to its RIDs: all of them in the group's order where that was told, else those bound, in bind order. */
   groups: Map<string, string[]>;
   /** Context to the RIDs that it owns. */
   contexts: Map<number, string[]>;
@@ -135,6 +138,16 @@ export function emptyHardware(): Hardware {
 /** Name of the requester: the PCI address, or `mock:CONTEXT/HANDLE` for a mock device. */
 export function ridOf(traits: DeviceTraits): string {
   return traits.driver === 'mock' ? traits.groupKey : traits.name;
+}
+
+/**
+ * Where the kernel itself maps pages into the page table of an attached RID, one for each place that its message interrupts
+ * are written to (iommufd_sw_msi_install()). Undefined where interrupts meet no page table, and where none is attached.
+ */
+export function msiWindow(state: RidState): Range | undefined {
+  const entry = state.entries.get(0);
+  if (entry === undefined || !isTranslating(entry)) return undefined;
+  return state.traits.reserved.find(({ type }) => type === 'sw-msi');
 }
 
 /** What is programmed at (RID, PASID); undefined where a PASID is not present. */

@@ -34,6 +34,7 @@ function mockTraits(context: number, selftestId: number, flags: number): DeviceT
     pri: true,
     noIommu: false,
     reserved: [],
+    members: [],
   };
 }
 

@@ -1,9 +1,17 @@
 /** What DMA meets: the walk from (RID, PASID, IOVA) to memory of a user, or to the fault, as the tables are programmed. */
 import type { FaultKind } from '../events/dma.ts';
 import { hex } from '../events/hex.ts';
+import type { Range } from '../events/ioas.ts';
 import { type AddressSpace, vmaAt } from './address-space.ts';
 import { type Area, areaAt } from './area-tree.ts';
-import { entryAt, isTranslating, type NestedEntry, type PagingEntry, type RidState } from './hardware.ts';
+import {
+  entryAt,
+  isTranslating,
+  msiWindow,
+  type NestedEntry,
+  type PagingEntry,
+  type RidState,
+} from './hardware.ts';
 import { type StageFormat, stageFormat } from './hardware-stage.ts';
 import { PROT_READ, PROT_WRITE, pagesAt } from './mapping.ts';
 import { type HwptPaging, mustBe } from './objects.ts';
@@ -96,7 +104,7 @@ function walkEntries(walk: Walk, pasid: number): Answer {
   if (rid === undefined) throw new Error(`invariant: RID ${state.rid} has no entry`);
   if (pasid === 0) {
     steps.push({ level: 'rid', finds: rid.kind });
-    if (rid.kind === 'blocked') return fault('blocked', 'the device is bound and attached to nothing');
+    if (rid.kind === 'blocked') return fault('blocked', whyBlocked(state));
     if (rid.kind === 'identity') return { kind: 'untranslated' };
     return isTranslating(rid)
       ? walkStages(walk, rid)
@@ -116,6 +124,14 @@ function walkEntries(walk: Walk, pasid: number): Answer {
   if (entry === undefined) return fault('pasid-not-present', `nothing is attached to PASID ${pasid}`);
   if (entry.kind === 'sva') return { kind: 'unknown', missing: `the page table of process ${entry.pid}` };
   return isTranslating(entry) ? walkStages(walk, entry) : fault('blocked', `PASID ${pasid} is blocked`);
+}
+
+function whyBlocked({ deviceId, leftBlocked }: RidState): string {
+  if (leftBlocked)
+    return 'the IOMMU driver blocked it before it refused a HWPT; what is attached is not programmed';
+  return deviceId === 0
+    ? 'its group belongs to a context and is attached to nothing'
+    : 'the device is bound and attached to nothing';
 }
 
 function contextOf(world: World, id: number): Context {
@@ -148,6 +164,15 @@ function walkTable(walk: Walk, context: Context, hwpt: HwptPaging): Answer {
   }
   const area = areaAt(mustBe(context, hwpt.ioasId, 'ioas').areas, iova);
   const pages = area === undefined ? undefined : pagesAt(context, area.pagesId);
+  const window = area === undefined ? msiPages(walk, context, hwpt) : undefined;
+  if (window !== undefined) {
+    const where = `${hex(window.start)}..${hex(window.last)}`;
+    steps.push({
+      level,
+      finds: `${table}, the window ${where} in which the kernel maps pages for message interrupts`,
+    });
+    return { kind: 'unknown', missing: 'which message interrupts the device was given' };
+  }
   if (area === undefined || pages === undefined || pages.detached) {
     steps.push({ level, finds: `${table}, no leaf at ${hex(iova)}` });
     const why =
@@ -161,6 +186,19 @@ function walkTable(walk: Walk, context: Context, hwpt: HwptPaging): Answer {
   steps.push({ level: 'memory', finds: describe(target) });
   const rights = rightsOf(format, hwpt, area);
   return { kind: 'memory', target, ...rights, last: end, ioasId: hwpt.ioasId, hwptId: hwpt.id };
+}
+
+/** The window of message interrupts around the IOVA, of a RID that goes through this HWPT. */
+function msiPages({ world, iova }: Walk, context: Context, hwpt: HwptPaging): Range | undefined {
+  for (const rid of world.hardware.contexts.get(context.id) ?? []) {
+    const state = world.hardware.rids.get(rid);
+    const window = state === undefined ? undefined : msiWindow(state);
+    if (state === undefined || window === undefined || iova < window.start || iova > window.last) continue;
+    const entry = entryAt(world.hardware, rid, 0);
+    const table = entry?.kind === 'nested' ? entry.parentId : entry?.kind === 'paging' ? entry.hwptId : 0;
+    if (table === hwpt.id) return window;
+  }
+  return undefined;
 }
 
 /** Formats of CPU tables have no leaf that forbids reading; nest parents of VT-d are always writable. */

@@ -160,6 +160,8 @@ export function reduceDevice(world: World, event: DeviceEvent): void {
     case 'DeviceDetached':
       detach(context, event);
       return;
+    case 'RidLeftBlocked':
+      return;
     case 'VirtualIdentityTaken': {
       const device = mustBe(context, event.deviceId, 'device');
       device.viommuId = event.viommuId;

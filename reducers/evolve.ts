@@ -41,6 +41,7 @@ const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) =
   DeviceAttached: reduceDevice,
   HwptReplaced: reduceDevice,
   DeviceDetached: reduceDevice,
+  RidLeftBlocked: reduceDevice,
   VfioAttachmentNoted: reduceDevice,
   VirtualIdentityTaken: reduceDevice,
   Pasid1024Toggled: reduceDevice,

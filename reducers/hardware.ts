@@ -6,84 +6,27 @@ import type { Event, EventOf, EventType } from '../events/event.ts';
 import { areaAt, forEachArea } from '../machines/area-tree.ts';
 import {
   BLOCKED,
-  DEFAULT,
   type Entry,
   type Hardware,
-  IDENTITY,
   isTranslating,
   type RidState,
-  ridOf,
   type TableUser,
 } from '../machines/hardware.ts';
-import { type Hwpt, type Ioas, mustBe, objectAt, pagingOf } from '../machines/objects.ts';
+import { type Ioas, mustBe } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
-import {
-  follow,
-  requiredByDirty,
-  requiredByEntry,
-  requiredByUnmap,
-  requiredByUser,
-} from './hardware-caches.ts';
-import { domainIdFor, releaseDomainId } from './hardware-domain-ids.ts';
+import { follow, requiredByDirty, requiredByUnmap, requiredByUser } from './hardware-caches.ts';
+import { entryFor, program, ridsOfGroup, takesPasid } from './hardware-entries.ts';
+import { bind, release, unbind } from './hardware-rids.ts';
 import { contextOf } from './objects.ts';
-
-function ridsOfGroup(hardware: Hardware, groupKey: string): RidState[] {
-  const states: RidState[] = [];
-  for (const rid of hardware.groups.get(groupKey) ?? []) {
-    const state = hardware.rids.get(rid);
-    if (state !== undefined) states.push(state);
-  }
-  return states;
-}
-
-function sameEntry(one: Entry, other: Entry): boolean {
-  if (!isTranslating(one) || !isTranslating(other)) return one.kind === other.kind;
-  return one.context === other.context && one.hwptId === other.hwptId;
-}
-
-/** Writes one entry of one device, and follows up with what its caches need. PASIDs that are blocked are not present. */
-function program(hardware: Hardware, state: RidState, pasid: number, to: Entry): void {
-  const from = state.entries.get(pasid) ?? BLOCKED;
-  if (sameEntry(from, to)) return;
-  if (pasid !== 0 && to.kind === 'blocked') state.entries.delete(pasid);
-  else state.entries.set(pasid, to);
-  const { instance } = state.traits;
-  const slot = { instance, rid: state.rid, pasid };
-  follow(hardware, { kind: 'entry', ...slot, from, to, required: requiredByEntry(slot, from) });
-  releaseDomainId(hardware, instance, from);
-}
-
-/** Which devices of a group have an entry for this PASID at all. */
-function takesPasid(state: RidState, pasid: number): boolean {
-  return !state.traits.noIommu && (pasid === 0 || state.traits.maxPasids > 0);
-}
-
-/** The entry for a HWPT behind one IOMMU instance; takes a domain id for each entry. */
-function entryFor(world: World, context: Context, instance: string, hwptId: number): Entry {
-  const hwpt = objectAt(context, hwptId) as Hwpt;
-  const paging = pagingOf(context, hwpt);
-  const base = {
-    context: context.id,
-    hwptId,
-    ioasId: paging.ioasId,
-    domainId: domainIdFor(world.hardware, instance, context.id, hwptId),
-    faultId: hwpt.faultId,
-    dirty: paging.dirtyTracking,
-  };
-  if (hwpt.kind === 'hwpt-paging') return { kind: 'paging', ...base };
-  const parentDomainId = domainIdFor(world.hardware, instance, context.id, paging.id);
-  return { kind: 'nested', ...base, parentId: paging.id, parentDomainId, viommuId: hwpt.viommuId };
-}
 
 /** The whole group moves together, whichever of its devices asked. */
 function programGroup(world: World, event: EventOf<'DeviceAttached' | 'HwptReplaced'>): void {
   const { hardware } = world;
   const context = contextOf(world, event.context);
+  // A sibling that joins a slot touches no hardware.
+  if (event.type === 'DeviceAttached' && context.groups.get(event.groupKey)?.slots.has(event.pasid)) return;
   for (const state of ridsOfGroup(hardware, event.groupKey)) {
     if (!takesPasid(state, event.pasid)) continue;
-    const now = state.entries.get(event.pasid) ?? BLOCKED;
-    // A sibling that joins a slot which is programmed already touches no hardware.
-    if (isTranslating(now) && now.context === context.id && now.hwptId === event.hwptId) continue;
     program(hardware, state, event.pasid, entryFor(world, context, state.traits.instance, event.hwptId));
   }
 }
@@ -96,67 +39,12 @@ function detach(world: World, event: EventOf<'DeviceDetached'>): void {
   }
 }
 
-/** The first device of a group takes it from its default domain to blocking; later ones find what is there. */
-function bind(world: World, event: EventOf<'DeviceBound'>): void {
-  const { hardware } = world;
-  const { traits, context } = event;
-  const rid = ridOf(traits);
-  const known = hardware.rids.get(rid);
-  if (known !== undefined) {
-    known.deviceId = event.id;
-    return;
-  }
-  const [sibling] = ridsOfGroup(hardware, traits.groupKey);
-  const state: RidState = {
-    rid,
-    groupKey: traits.groupKey,
-    context,
-    deviceId: event.id,
-    traits,
-    entries: new Map(),
-  };
-  hardware.rids.set(rid, state);
-  hardware.groups.set(traits.groupKey, [...(hardware.groups.get(traits.groupKey) ?? []), rid]);
-  hardware.contexts.set(context, [...(hardware.contexts.get(context) ?? []), rid]);
-  if (sibling !== undefined) {
-    join(world, contextOf(world, context), state, sibling);
-    return;
-  }
-  state.entries.set(0, traits.noIommu ? IDENTITY : DEFAULT);
-  if (!traits.noIommu) program(hardware, state, 0, BLOCKED);
-}
-
-/** Its group was programmed before we heard of the device: it has had the same entries since then. */
-function join(world: World, context: Context, state: RidState, sibling: RidState): void {
-  for (const [pasid, entry] of sibling.entries) {
-    if (!takesPasid(state, pasid) && pasid !== 0) continue;
-    const own = isTranslating(entry) ? entryFor(world, context, state.traits.instance, entry.hwptId) : entry;
-    state.entries.set(pasid, own);
-  }
-}
-
-function unbind(world: World, event: EventOf<'DeviceUnbound'>): void {
-  const { hardware } = world;
-  const { groupKey } = mustBe(contextOf(world, event.context), event.id, 'device').traits;
-  const states = ridsOfGroup(hardware, groupKey);
-  for (const state of states) if (state.deviceId === event.id) state.deviceId = 0;
-  if (states.some((state) => state.deviceId !== 0)) return;
-  for (const state of states) release(hardware, state);
-}
-
-/** The kernel's own drivers get the device back. */
-function release(hardware: Hardware, state: RidState): void {
-  for (const pasid of [...state.entries.keys()]) if (pasid !== 0) program(hardware, state, pasid, BLOCKED);
-  if (!state.traits.noIommu) program(hardware, state, 0, DEFAULT);
-  hardware.rids.delete(state.rid);
-  drop(hardware.groups, state.groupKey, state.rid);
-  drop(hardware.contexts, state.context, state.rid);
-}
-
-function drop<Key>(lists: Map<Key, string[]>, key: Key, rid: string): void {
-  const left = (lists.get(key) ?? []).filter((one) => one !== rid);
-  if (left.length > 0) lists.set(key, left);
-  else lists.delete(key);
+/** The driver took the RID off its HWPT and put it on no other (intel_iommu_attach_device()). */
+function leaveBlocked({ hardware }: World, { rid }: EventOf<'RidLeftBlocked'>): void {
+  const state = hardware.rids.get(rid);
+  if (state === undefined) throw new Error(`invariant: no context owns RID ${rid}`);
+  program(hardware, state, 0, BLOCKED);
+  state.leftBlocked = true;
 }
 
 /** Every (RID, PASID) of a context whose translations go through the areas of this IOAS, by IOMMU instance. */
@@ -255,6 +143,7 @@ const transitions: { readonly [T in EventType]?: (world: World, event: EventOf<T
   DeviceAttached: programGroup,
   HwptReplaced: programGroup,
   DeviceDetached: detach,
+  RidLeftBlocked: leaveBlocked,
   AreaUnmapped: unmapArea,
   DmabufRevoked: revoke,
   DirtyTrackingSet: track,

@@ -46,6 +46,10 @@ function checkRid(hardware: Hardware, context: Context, state: RidState, report:
         'pasid-below-width',
         `${at(state.rid, pasid)} has an entry, PASIDs end below ${state.traits.maxPasids}`,
       );
+    if (pasid === 0 && state.leftBlocked) {
+      checkLeftBlocked(state, slots.has(0), entry, report);
+      continue;
+    }
     const hwptId = slots.get(pasid)?.hwptId ?? 0;
     if (hwptId === 0) checkEmpty(state, pasid, entry, report);
     else checkAttached(hardware, context, state, pasid, entry, hwptId, report);
@@ -54,6 +58,14 @@ function checkRid(hardware: Hardware, context: Context, state: RidState, report:
     if (!state.entries.has(pasid) && (pasid === 0 || state.traits.maxPasids > 0))
       report('entry-iff-attached', `${at(state.rid, pasid)} is attached and has no entry`);
   }
+}
+
+/** What a refused replace left: nothing else may have happened to the RID since then. */
+function checkLeftBlocked({ rid }: RidState, attached: boolean, entry: Entry, report: Report): void {
+  if (entry.kind !== 'blocked')
+    report('refused-rid-is-blocked', `RID ${rid} was left blocked by its driver, its entry is ${entry.kind}`);
+  if (!attached)
+    report('refused-rid-is-blocked', `RID ${rid} is left blocked, and nothing is attached to its group`);
 }
 
 function checkEmpty(state: RidState, pasid: number, entry: Entry, report: Report): void {
@@ -143,7 +155,7 @@ function checkMembers(hardware: Hardware, group: Group, report: Report): void {
     const seen = new Set<string>();
     for (const rid of rids) {
       const state = hardware.rids.get(rid);
-      if (state === undefined || (pasid !== 0 && state.traits.maxPasids === 0)) continue;
+      if (state === undefined || (pasid === 0 ? state.leftBlocked : state.traits.maxPasids === 0)) continue;
       const entry = state.entries.get(pasid);
       seen.add(
         entry === undefined ? '' : isTranslating(entry) ? `${entry.context}/${entry.hwptId}` : entry.kind,

@@ -10,19 +10,23 @@ const invariant = (says: string, source: string): Invariant => ({ says, source }
 
 export const INVARIANTS = {
   'dma-inside-ioas': invariant(
-    'No DMA reaches memory outside the areas of an IOAS that its device, or a device of its group, is attached to.',
-    'iommufd_hw_pagetable_attach(); the promise of Documentation/userspace-api/iommufd.rst',
+    'No DMA reaches memory outside the areas of an IOAS that its device, or a device of its group, is attached to, apart from the pages that the kernel maps for message interrupts.',
+    'iommufd_hw_pagetable_attach(), iommufd_sw_msi_install(); the promise of Documentation/userspace-api/iommufd.rst',
   ),
   'unattached-is-blocked': invariant(
     'A device that is bound and attached to nothing is blocked.',
     'iommu_device_claim_dma_owner(), __iommu_group_set_domain() to the blocking domain',
   ),
   'entry-iff-attached': invariant(
-    'A (RID, PASID) translates through exactly the HWPT that its slot holds; without a slot it has no entry.',
+    'A (RID, PASID) translates through exactly the HWPT that its slot holds, but for a RID that its driver left blocked; without a slot it has no entry.',
     'iommufd_device_change_pt(), iommufd_hw_pagetable_detach()',
   ),
+  'refused-rid-is-blocked': invariant(
+    'A RID that its driver blocked before it refused a replace stays blocked until its group is moved or detached.',
+    'intel_iommu_attach_device(): device_block_translation() comes first; __iommu_group_set_domain_internal()',
+  ),
   'group-shares-domain': invariant(
-    'All members of a group have the same domain at each PASID.',
+    'All members of a group, bound or not, have the same domain at each PASID, but for a RID that its driver left blocked.',
     'struct iommufd_group and its pasid_attach table; __iommu_group_set_domain()',
   ),
   'no-entry-names-destroyed': invariant(

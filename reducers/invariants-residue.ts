@@ -58,6 +58,12 @@ export const RESIDUES: readonly Residue[] = [
       'iommufd_device_do_replace() takes the reserved regions out of the target’s IOAS when it fails, even if the device stays there.',
   },
   {
+    events: ['RidLeftBlocked'],
+    rules: ['vtd/', 'core/driver', 'respond/fault'],
+    because:
+      'intel_iommu_attach_device() blocks the RID before it asks whether the HWPT fits; the core puts back the other devices of the group only.',
+  },
+  {
     events: ['Pasid1024Toggled'],
     rules: ['mock/pasid-1024', 'attach/', 'core/', 'respond/fault'],
     because: 'The mock counts the attempts on PASID 1024.',

@@ -74,6 +74,7 @@ const reach: Readonly<Record<EventType, number>> = {
   DeviceAttached: OBJECTS | SPACES | HARDWARE,
   HwptReplaced: OBJECTS | SPACES | HARDWARE | FAULTS,
   DeviceDetached: OBJECTS | SPACES | HARDWARE | FAULTS,
+  RidLeftBlocked: HARDWARE,
   VfioAttachmentNoted: 0,
   VirtualIdentityTaken: 0,
   Pasid1024Toggled: 0,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { domainIdOf, type Entry, entryAt } from '../machines/hardware.ts';
 import type { World } from '../machines/world.ts';
+import { checkInvariants } from '../reducers/invariants.ts';
 import { commandsFor } from '../reducers/views/commands.ts';
 import { VENDOR_NAMES } from '../reducers/views/vendor-view.ts';
 import {
@@ -72,6 +73,37 @@ describe('hardware', () => {
       bound(4, { name: SIBLING }),
     );
     expect([hwptAt(world, SIBLING), hwptAt(world, SIBLING, 5)]).toEqual([3, 3]);
+  });
+
+  it('programs members of a group that nobody bound with the others, where they are told', () => {
+    const members = [SIBLING, RID, '0000:02:00.0'];
+    const world = worldWith(bound(2, { members }), paging(3), attached(attachment), attached(slot5));
+    expect(world.hardware.groups.get('group:1')).toEqual(members);
+    expect(members.map((rid) => [hwptAt(world, rid), hwptAt(world, rid, 5)])).toEqual([
+      [3, 3],
+      [3, 3],
+      [3, 3],
+    ]);
+    expect(world.hardware.rids.get(SIBLING)).toMatchObject({ deviceId: 0, traits: { name: SIBLING } });
+    apply(world, detached(attachment), detached(slot5));
+    expect(members.map((rid) => kindAt(world, rid))).toEqual(['blocked', 'blocked', 'blocked']);
+    apply(world, { type: 'DeviceUnbound', context: 1, id: 2 });
+    expect([world.hardware.rids.size, kindAt(world, SIBLING)]).toEqual([0, 'default']);
+  });
+
+  it('takes a member for its sibling until it is bound and tells what it is', () => {
+    const members = [RID, SIBLING];
+    const world = worldWith(bound(2, { members }), paging(3), attached(attachment), attached(slot5));
+    apply(world, bound(4, { members, name: SIBLING, maxPasids: 0 }));
+    expect([hwptAt(world, SIBLING), kindAt(world, SIBLING, 5)]).toEqual([3, 'absent']);
+    expect(world.hardware.rids.get(SIBLING)).toMatchObject({ deviceId: 4, traits: { maxPasids: 0 } });
+    expect(checkInvariants(world)).toEqual([]);
+  });
+
+  it('gives a device that joins a group which its driver left blocked the same', () => {
+    const left = { type: 'RidLeftBlocked', context: 1, groupKey: 'group:1', rid: RID } as const;
+    const world = worldWith(bound(2), paging(3), attached(attachment), left, bound(4, { name: SIBLING }));
+    expect([kindAt(world, SIBLING), checkInvariants(world)]).toEqual(['blocked', []]);
   });
 
   it('has a PASID entry only while something is attached there', () => {

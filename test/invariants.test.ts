@@ -113,6 +113,9 @@ const breaks: Readonly<Record<InvariantId, (world: World) => void>> = {
   'dma-inside-ioas': (world) => rewrite(world, 5, { ioasId: 99 }),
   'unattached-is-blocked': (world) => contextOf(world).groups.get('group:1')?.slots.delete(0),
   'entry-iff-attached': (world) => ridOf(world).entries.delete(5),
+  'refused-rid-is-blocked': (world) => {
+    ridOf(world).leftBlocked = true;
+  },
   'group-shares-domain': (world) => ridOf(world, SIBLING).entries.set(0, BLOCKED),
   'no-entry-names-destroyed': (world) => rewrite(world, 0, { hwptId: 77 }),
   'nested-has-parent': (world) => rewrite(world, 0, { parentId: 6 }),

@@ -6,6 +6,7 @@ import { mustBe } from '../machines/objects.ts';
 import { type Answer, translate } from '../machines/translate.ts';
 import type { Context, World } from '../machines/world.ts';
 import { describeDma } from '../traces/dma-line.ts';
+import { hardwareText, showHardware } from '../traces/show-hardware.ts';
 import { CORPUS, fileWith, HEADER, ioasis, recording } from './support/cli.ts';
 import {
   apply,
@@ -87,6 +88,39 @@ describe('translate', () => {
   ];
   it.each(cases)('of %s', (_name, world, iova, pasid, kind) => {
     expect(kindOf(answer(world, iova, pasid))).toBe(kind);
+  });
+
+  describe('of the window of message interrupts on Arm', () => {
+    const window = { start: 0x800_0000n, last: 0x80f_ffffn, type: 'sw-msi' };
+    const reserved = [window];
+    const slot = { deviceId: 2, hwptId: 3 };
+    const interrupts = { kind: 'unknown', missing: 'which message interrupts the device was given' };
+    const arm = worldWith(bound(2, { reserved }), paging(3), attached(slot), attached({ ...slot, pasid: 5 }));
+
+    it.each([0x800_0000n, 0x80f_ffffn])('does not know the pages that the kernel mapped at %d', (iova) => {
+      expect([answer(arm, iova), answer(arm, iova, 5)]).toEqual([interrupts, interrupts]);
+    });
+    it.each([0x7ff_ffffn, 0x810_0000n])('ends there: %d', (iova) => {
+      expect(kindOf(answer(arm, iova))).toBe('not-present');
+    });
+    it('knows that there are none while only a PASID is attached', () => {
+      const world = worldWith(bound(2, { reserved }), paging(3), attached({ ...slot, pasid: 5 }));
+      expect(kindOf(answer(world, window.start, 5))).toBe('not-present');
+    });
+    it('finds them in the parent of a nested HWPT', () => {
+      const world = worldWith(
+        bound(2, { reserved, driver: 'arm-smmu-v3' }),
+        paging(3, { nestParent: true, domain: domain({ driver: 'arm-smmu-v3', format: 'stage-2' }) }),
+        nested(5, 3, ste(4)),
+        attached({ deviceId: 2, hwptId: 5 }),
+      );
+      expect(answer(world, window.start)).toEqual(interrupts);
+    });
+    it('is told by show', () => {
+      expect(hardwareText(showHardware(arm, undefined))).toContain(
+        'message interrupts in 0x8000000..0x80fffff',
+      );
+    });
   });
 
   it('stops at a stage 1 in user memory', () => {

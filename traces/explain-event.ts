@@ -67,6 +67,8 @@ function describeDeviceEvent(event: Event): string {
       return `device ${event.deviceId} moved from HWPT ${event.formerHwptId} to HWPT ${event.hwptId}${slotText(event)}`;
     case 'DeviceDetached':
       return `device ${event.deviceId} was detached from HWPT ${event.formerHwptId}${slotText(event)}`;
+    case 'RidLeftBlocked':
+      return `the IOMMU driver left RID ${event.rid} blocked`;
     case 'VfioAttachmentNoted':
       return `VFIO noted that the device is ${event.attached ? 'attached' : 'not attached'}${event.byPasid ? slotText(event) : ''}`;
     case 'VirtualIdentityTaken':

@@ -54,6 +54,7 @@ function deviceOf(driver: Driver, machine: Machine, recorded: RecordedDevice): V
       last: BigInt(last),
       type,
     })),
+    members: recorded.members,
   };
   return { traits, pasidOps: true, isolatedMsi: machine.interruptRemapping ?? true };
 }

@@ -4,14 +4,18 @@ import type { Machine, RecordedDevice, ReservedRange, TraceLine } from './record
 
 const MSI: ReservedRange = ['0xfee00000', '0xfeefffff', 'msi'];
 
-function device(index: number, group: number, reserved: readonly ReservedRange[]): RecordedDevice {
-  const bdf = `0000:0${index}:00.0`;
-  return { path: `/dev/vfio/devices/vfio${index}`, bdf, group, members: [bdf], reserved };
-}
-
-/** Three functions, two of them in one group. */
+/** Three functions, two of them in one group with a fourth that nobody can open. */
 function devices(reserved: readonly ReservedRange[]): readonly RecordedDevice[] {
-  return [device(0, 2, reserved), device(1, 6, reserved), device(2, 6, reserved)];
+  const alone = ['0000:00:00.0'];
+  const together = ['0000:01:00.0', '0000:02:00.0', '0000:02:00.1'];
+  const device = (index: number, group: number, members: readonly string[]): RecordedDevice => ({
+    path: `/dev/vfio/devices/vfio${index}`,
+    bdf: `0000:0${index}:00.0`,
+    group,
+    members,
+    reserved,
+  });
+  return [device(0, 2, alone), device(1, 6, together), device(2, 6, together)];
 }
 
 const MACHINES: Readonly<Record<string, Readonly<{ arch: string; machine: Machine | undefined }>>> = {

@@ -5,6 +5,8 @@ import {
   type Hardware,
   type Invalidation,
   isTranslating,
+  msiWindow,
+  type RidState,
   type Transition,
 } from '../machines/hardware.ts';
 import type { World } from '../machines/world.ts';
@@ -21,13 +23,17 @@ export type ShownEntry = Readonly<{
   domainId?: number;
   faultQueue?: number;
   dirtyTracking?: boolean;
+  /** First and last address of the window in which the kernel maps pages for message interrupts. */
+  messageInterrupts?: readonly [string, string];
+  /** Blocked although its group is attached: the driver refused a HWPT after it had blocked the RID. */
+  leftBlocked?: true;
 }>;
 
 export type ShownRid = Readonly<{
   rid: string;
   group: string;
   context: number;
-  /** 0: unbound, while others of its group are not. */
+  /** 0: not bound, while others of its group are. */
   device: number;
   entries: readonly ShownEntry[];
 }>;
@@ -47,11 +53,16 @@ export type ShownHardware = Readonly<{
 const slotText = (rid: string, pasid: number): string =>
   pasid === 0 ? `RID ${rid}` : `PASID ${pasid} of ${rid}`;
 
-function shownEntry(pasid: number, entry: Entry): ShownEntry {
-  if (!isTranslating(entry)) return { pasid, kind: entry.kind };
+function shownEntry(state: RidState, pasid: number, entry: Entry): ShownEntry {
+  const { leftBlocked } = state;
+  if (!isTranslating(entry))
+    return { pasid, kind: entry.kind, ...(leftBlocked && pasid === 0 ? { leftBlocked } : {}) };
   const { kind, hwptId: hwpt, ioasId: ioas, domainId, faultId: faultQueue, dirty: dirtyTracking } = entry;
   const parent = entry.kind === 'nested' ? { parent: entry.parentId } : {};
-  return { pasid, kind, hwpt, ioas, ...parent, domainId, faultQueue, dirtyTracking };
+  const window = pasid === 0 ? msiWindow(state) : undefined;
+  const messageInterrupts =
+    window === undefined ? {} : { messageInterrupts: [hex(window.start), hex(window.last)] as const };
+  return { pasid, kind, hwpt, ioas, ...parent, domainId, faultQueue, dirtyTracking, ...messageInterrupts };
 }
 
 function entryText(entry: Entry): string {
@@ -81,14 +92,14 @@ function invalidationText({ cache, rid, pasid, domainId, range }: Invalidation):
 /** The snapshot; with `vendor` also in that vendor's words. */
 export function showHardware(world: World, vendor: Vendor | undefined): ShownHardware {
   const hardware: Hardware = world.hardware;
-  const rids = [...hardware.rids.values()].map(({ rid, groupKey, context, deviceId, entries }) => ({
-    rid,
-    group: groupKey,
-    context,
-    device: deviceId,
-    entries: [...entries]
+  const rids = [...hardware.rids.values()].map((state) => ({
+    rid: state.rid,
+    group: state.groupKey,
+    context: state.context,
+    device: state.deviceId,
+    entries: [...state.entries]
       .sort(([one], [other]) => one - other)
-      .map(([pasid, entry]) => shownEntry(pasid, entry)),
+      .map(([pasid, entry]) => shownEntry(state, pasid, entry)),
   }));
   return {
     rids,
@@ -115,8 +126,10 @@ function shownEntryText({
   domainId,
   faultQueue,
   dirtyTracking,
+  messageInterrupts,
+  leftBlocked,
 }: ShownEntry): string {
-  if (hwpt === undefined) return kind;
+  if (hwpt === undefined) return leftBlocked ? `${kind}, left so by the driver, which refused a HWPT` : kind;
   const facts = [
     `HWPT ${hwpt}`,
     ...(parent === undefined ? [] : [`on HWPT ${parent}`]),
@@ -125,6 +138,7 @@ function shownEntryText({
   ];
   if (faultQueue !== 0) facts.push(`faults to queue ${faultQueue}`);
   if (dirtyTracking) facts.push('tracks dirty pages');
+  if (messageInterrupts !== undefined) facts.push(`message interrupts in ${messageInterrupts.join('..')}`);
   return `${kind}: ${facts.join(', ')}`;
 }
 
@@ -133,7 +147,7 @@ export function hardwareText(shown: ShownHardware): string {
   if (shown.rids.length === 0) return '';
   const lines = ['hardware'];
   for (const { rid, group, device, entries } of shown.rids) {
-    lines.push(`  RID ${rid} (${device === 0 ? 'unbound' : `device ${device}`}, ${group})`);
+    lines.push(`  RID ${rid} (${device === 0 ? 'not bound' : `device ${device}`}, ${group})`);
     for (const entry of entries)
       lines.push(`    ${entry.pasid === 0 ? 'RID' : `PASID ${entry.pasid}`}: ${shownEntryText(entry)}`);
   }

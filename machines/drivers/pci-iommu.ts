@@ -3,9 +3,11 @@ import type { DeviceTraits } from '../../events/device.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
 import { U64_MAX } from '../../events/u64.ts';
-import type { Hwpt } from '../objects.ts';
-import type { Failure } from '../site.ts';
-import type { Driver, HwInfo, PagingRequest } from './driver.ts';
+import { ridOf } from '../hardware.ts';
+import { type Hwpt, mustBe } from '../objects.ts';
+import type { Plan } from '../plan.ts';
+import type { Failure, Site } from '../site.ts';
+import type { DeviceView, Driver, HwInfo, PagingRequest } from './driver.ts';
 
 /** Page sizes of a table with 4 KiB, 2 MiB and 1 GiB leaves. */
 const CPU_PAGE_SIZES = 0x4020_1000n;
@@ -28,6 +30,8 @@ export type PciIommu = Readonly<{
   viommuType: ((traits: DeviceTraits, kind: number) => boolean) | undefined;
   /** Attaching a HWPT with a fault queue to a device without PRI. */
   faultRule: RuleId;
+  /** The attach of a RID blocks it before anything can be refused. */
+  blocksFirst: boolean;
 }>;
 
 function allocPaging(iommu: PciIommu, { traits, flags, data }: PagingRequest): Domain | Failure {
@@ -45,9 +49,45 @@ function allocPaging(iommu: PciIommu, { traits, flags, data }: PagingRequest): D
   };
 }
 
-function attach(iommu: PciIommu, traits: DeviceTraits, hwpt: Hwpt): RuleId | undefined {
+/** The devices of the iommu group, in the order in which the core asks the driver. Members that are not bound are like `device`. */
+function groupOf(site: Site, { traits }: DeviceView): readonly DeviceTraits[] {
+  const bound = new Map<string, DeviceTraits>();
+  for (const id of site.context.groups.get(traits.groupKey)?.deviceIds ?? []) {
+    const one = mustBe(site.context, id, 'device').traits;
+    bound.set(ridOf(one), one);
+  }
+  const told = traits.members.map((rid) => bound.get(rid) ?? { ...traits, name: rid });
+  return [...told, ...[...bound].filter(([rid]) => !traits.members.includes(rid)).map(([, one]) => one)];
+}
+
+function refuses(iommu: PciIommu, traits: DeviceTraits, hwpt: Hwpt): RuleId | undefined {
   if (hwpt.kind === 'hwpt-paging' && hwpt.domain.driver !== iommu.name) return 'core/driver';
-  if (hwpt.faultId !== 0 && !traits.pri) return iommu.faultRule;
+  return hwpt.faultId !== 0 && !traits.pri ? iommu.faultRule : undefined;
+}
+
+/**
+ * __iommu_group_set_domain_internal(): device by device up to the first refusal. Those before that one go back to what
+ * they had, and so does that one, unless its driver has blocked it by then (intel_iommu_attach_device()).
+ */
+function attach(
+  iommu: PciIommu,
+  site: Site,
+  plan: Plan,
+  device: DeviceView,
+  hwpt: Hwpt,
+  pasid: number,
+  replaces: boolean,
+): RuleId | undefined {
+  for (const traits of groupOf(site, device)) {
+    if (pasid !== 0 && traits.maxPasids === 0) continue;
+    const rule = refuses(iommu, traits, hwpt);
+    if (rule === undefined) continue;
+    if (iommu.blocksFirst && replaces && pasid === 0) {
+      const { groupKey } = traits;
+      plan.residue.push({ type: 'RidLeftBlocked', context: site.context.id, groupKey, rid: ridOf(traits) });
+    }
+    return rule;
+  }
   return undefined;
 }
 
@@ -59,7 +99,7 @@ export function pciIommuDriver(iommu: PciIommu): Driver {
     allocPaging: (_site, request) => allocPaging(iommu, request),
     allocNested: iommu.nestedOnPaging ? () => ({ rule: 'driver/nested' }) : undefined,
     allocNestedOnViommu: undefined,
-    attach: (_site, _plan, device, hwpt) => attach(iommu, device.traits, hwpt),
+    attach: (...call) => attach(iommu, ...call),
     canSetPasid: (hwpt) => hwpt.kind === 'hwpt-paging' && iommu.pasidFormats.includes(hwpt.domain.format),
     detached: () => undefined,
     hwInfo: (_traits, type) => (type === 0 || type === iommu.hwInfo.type ? iommu.hwInfo : undefined),
@@ -114,6 +154,7 @@ export function vtdDriver(cap: bigint, ecap: bigint, addressWidth: number): Driv
     userPasidTable: false,
     viommuType: undefined,
     faultRule: 'vtd/fault-without-pri',
+    blocksFirst: true,
   });
 }
 
@@ -130,6 +171,7 @@ export function amdDriver(features: bigint): Driver {
     userPasidTable: false,
     viommuType: () => true,
     faultRule: 'driver/fault-queue',
+    blocksFirst: false,
   });
 }
 
@@ -153,5 +195,6 @@ export function smmuv3Driver(outputBits: number): Driver {
     userPasidTable: true,
     viommuType: () => false,
     faultRule: 'driver/fault-queue',
+    blocksFirst: false,
   });
 }

@@ -108,6 +108,42 @@ function commandSection(vendor: Vendor): string[] {
   ];
 }
 
+const BESIDES: readonly string[] = [
+  '## Whole groups',
+  '',
+  'An entry belongs to a device and a domain to a group: whichever device asks, all RIDs of the group move. A recording that names the',
+  'members of a group (`members` of a device in its first line) gives each of them a RID here, bound or not; one that is not bound',
+  'is taken to have the PASIDs and page requests of its siblings. Where members are not told (captures without the notes of',
+  '`ioasis capture`, the mock), the snapshot holds the devices that were bound and claims nothing of others.',
+  '',
+  '## What a refused attach or replace leaves',
+  '',
+  'The core asks the driver device by device, in the group’s order (`__iommu_group_set_domain_internal()`). At the first refusal those',
+  'before go back to what they had, those after were never asked. What the refusing one has:',
+  '',
+  '| driver | refused replace of a RID | refused attach of a RID | refused PASID |',
+  '|---|---|---|---|',
+  '| VT-d | **blocked**: `device_block_translation()` runs before anything is checked. iommufd still lists the old HWPT, attaching it again is a no-op; another HWPT, or a detach, ends it | blocked, as before | as before: checked first |',
+  '| SMMUv3 | as before: everything is checked before the STE is written | blocked, as before | as before |',
+  '| AMD-Vi | as before: dirty tracking is checked before the old domain is detached | blocked, as before | refused by the core |',
+  '| mock | as before | blocked, as before | as before |',
+  '',
+  'Such a RID is *left blocked* (`RidLeftBlocked`, `show` says so). Failures of memory in the middle of a driver’s attach are not modelled.',
+  '',
+  '## What the snapshot does not know',
+  '',
+  '* **Message interrupts on Arm.** The kernel maps a page into the RID’s page table for each place that interrupts are written to, when',
+  '  the device gets them (VFIO_DEVICE_SET_IRQS, which is not modelled), somewhere in the window that the device has reserved. `show` names',
+  '  the window, and what DMA meets there is *unknown*. After a detach such pages stay in the HWPT; that is not followed. On x86',
+  '  interrupts are decoded before DMA is remapped, and no page table holds them.',
+  '* **ATS.** Whether a device keeps translations itself (ATC) is in no recording, so it is owed every invalidation, with the words “where ATS is on”.',
+  '  The fields that turn ATS on (DTE.DTE of VT-d, EATS, DTE.I, EN_ATS) are 1 for devices with page requests, which need ATS, and 0',
+  '  where the model has no ground.',
+  '* **Stage 1 of a guest** is user memory: `translate` stops there.',
+  '* **Refused accesses during a change** (a replace is a teardown and a setup on VT-d) last no longer than the call.',
+  '',
+];
+
 /** The whole document. */
 export function hardwareDocument(): string {
   const lines = [
@@ -126,6 +162,7 @@ export function hardwareDocument(): string {
     '',
     'An invalidation of a device’s own cache (ATC) is listed for every device, because recordings do not tell whether ATS is on.',
     '',
+    ...BESIDES,
   ];
   for (const vendor of VENDOR_NAMES) {
     const { title, specification, entries } = VENDORS[vendor];

@@ -24,6 +24,7 @@ export function traits(rest: Partial<DeviceTraits> = {}): DeviceTraits {
     pri: true,
     noIommu: false,
     reserved: [],
+    members: [],
     ...rest,
   };
 }

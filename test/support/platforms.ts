@@ -31,6 +31,7 @@ export function pciDevice(driver: Driver, name: string, changes: Changes = {}): 
     pri: false,
     noIommu: false,
     reserved: [MSI_WINDOW],
+    members: [],
     ...changes.traits,
   };
   return { pasidOps: true, isolatedMsi: true, ...changes, traits };
