@@ -1,0 +1,5 @@
+/** The proposals that come with the project, oldest first. */
+import { iommufdRfc } from './iommufd-rfc-2021-09/proposal.ts';
+import type { Proposal } from './proposal.ts';
+
+export const PROPOSALS: readonly Proposal[] = [iommufdRfc];
