@@ -1,5 +1,7 @@
 /** How a run ends: the exit statuses, and the one line on stderr that says what was wrong. */
 import { CommanderError } from 'commander';
+import { CheckpointError } from '../explore/checkpoint-bytes.ts';
+import { ModelError } from '../explore/model-error.ts';
 import { ModelDefect } from '../traces/replay-trace.ts';
 import { TraceFormatError } from '../traces/trace-format-error.ts';
 
@@ -10,6 +12,9 @@ export const EXIT = { ok: 0, found: 1, usage: 2, interrupted: 130 } as const;
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** What is wrong with what was given; all else is wrong with us. */
+const BAD_INPUT = [TraceFormatError, UsageError, ModelError, CheckpointError];
 
 /** One line on stderr, whatever the message holds. */
 export function complain(message: string): void {
@@ -27,7 +32,7 @@ export function fail(error: unknown): number {
     return EXIT.usage;
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof TraceFormatError || error instanceof UsageError) {
+  if (BAD_INPUT.some((kind) => error instanceof kind)) {
     complain(message);
     return EXIT.usage;
   }

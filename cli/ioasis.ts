@@ -13,6 +13,7 @@ import { registerReplay } from './replay.ts';
 import { registerShow } from './show.ts';
 import { endQuietlyWithReader } from './terminal.ts';
 import { registerTranslate } from './translate.ts';
+import { registerVerify } from './verify.ts';
 
 function version(): string {
   const manifest: { version?: unknown } = JSON.parse(
@@ -38,6 +39,7 @@ function createProgram(): Command {
   registerCompare(program);
   registerConvert(program);
   registerFuzz(program);
+  registerVerify(program);
   registerCapture(program);
   return program;
 }

@@ -1,5 +1,7 @@
 /** Searches a proposal in every setup that its properties need, and puts the verdicts together. */
-import { type Search, type SearchOptions, search } from '../explore/search.ts';
+import type { Checkpoint } from '../explore/checkpoint.ts';
+import type { Model } from '../explore/model.ts';
+import { openSearch, type Search, type SearchOptions } from '../explore/search.ts';
 import type { PropertyVerdict, SearchResult } from '../explore/search-result.ts';
 import type { Trace } from '../explore/search-trace.ts';
 import { arisesName, type Design, designOf, modelOf } from './model-of.ts';
@@ -12,14 +14,19 @@ import type { Verb } from './verb.ts';
 
 export type DesignVerdict = Readonly<{
   property: PropertySpec;
-  verdict: 'holds' | 'violated' | 'not-expressible' | 'undecided';
-  /** Why it cannot be said, or is not decided; for `violated` what the last state shows. */
+  verdict: 'holds' | 'violated' | 'not-expressible';
+  /** A search that it rests on ended at a bound: there may be more beyond it. */
+  bounded: boolean;
+  /** Why it cannot be said. */
   why: string | undefined;
   /** The setup in which it was decided. */
   setup: SetupId | undefined;
   /** A shortest run that violates it. */
   trace: Trace | undefined;
 }>;
+
+/** One search of a verification, in the setup that it was made in. */
+export type SetupSearch = Readonly<{ setup: SetupId; model: Model; result: SearchResult }>;
 
 export type Verification = Readonly<{
   proposal: Proposal;
@@ -29,7 +36,7 @@ export type Verification = Readonly<{
   depth: number;
   /** Every setup was searched to its end. */
   complete: boolean;
-  searches: ReadonlyMap<SetupId, SearchResult>;
+  searches: readonly SetupSearch[];
   verdicts: readonly DesignVerdict[];
 }>;
 
@@ -37,38 +44,81 @@ export type VerifyOptions = Readonly<{
   properties?: readonly PropertyId[];
   /** Devices that are alike, in setups that leave their number open. */
   devices?: number;
-  search?: SearchOptions;
-  /** Called now and then during the search of a setup; false ends it. */
-  watch?: (setup: SetupId, search: Search) => boolean;
+  search?: Omit<SearchOptions, 'resume' | 'properties'>;
+  /** What an earlier search in this setup left. */
+  resume?: (setup: SetupId) => Checkpoint | undefined;
 }>;
 
-/** Verifies one proposal on one platform. Throws ModelError for a proposal that cannot be searched. */
-export function verify(proposal: Proposal, platform: Platform, options: VerifyOptions = {}): Verification {
+/** A search that is under way. Whoever drives a verification answers whether it is to go on. */
+export type Underway = Readonly<{
+  setup: SetupId;
+  number: number;
+  of: number;
+  search: Search;
+  over: boolean;
+}>;
+
+/** States between two pauses. */
+const PORTION = 512;
+
+/**
+ * Verifies one proposal on one platform, with a pause now and then, and one at the end of each setup. Throws ModelError for a
+ * proposal that cannot be searched, CheckpointError for a checkpoint that is not of this search.
+ */
+export function* verifying(
+  proposal: Proposal,
+  platform: Platform,
+  options: VerifyOptions = {},
+): Generator<Underway, Verification, boolean> {
   const asked = PROPERTIES.filter(({ id }) => options.properties?.includes(id) ?? true);
-  const searches = new Map<SetupId, SearchResult>();
-  for (const [id, setup] of setupsFor(platform, options.devices)) {
-    const design = designOf(proposal, platform, setup);
-    const here = asked.filter((one): one is StateProperty => isLookedAt(one, id, design));
-    if (here.length === 0) continue;
-    const watch = options.watch;
-    const result = search(
-      modelOf(design, here),
-      options.search,
-      watch === undefined ? undefined : (running) => watch(id, running),
-    );
-    searches.set(id, result);
+  const plans = plansFor(proposal, platform, asked, options.devices);
+  const searches: SetupSearch[] = [];
+  let going = true;
+  for (const [number, { setup, model }] of plans.entries()) {
+    if (!going) break;
+    const resume = options.resume?.(setup);
+    const running = openSearch(model, { ...options.search, ...(resume === undefined ? {} : { resume }) });
+    const underway = { setup, number, of: plans.length, search: running };
+    while (going && running.advance(PORTION) === undefined) going = yield { ...underway, over: false };
+    going = (yield { ...underway, over: true }) && going;
+    searches.push({ setup, model, result: running.result() });
   }
-  const results = [...searches.values()];
+  const results = searches.map(({ result }) => result);
   return {
     proposal,
     platform,
     states: total(results, ({ states }) => states),
     transitions: total(results, ({ transitions }) => transitions),
     depth: Math.max(0, ...results.map(({ depth }) => depth)),
-    complete: results.every(({ complete }) => complete),
+    complete: results.length === plans.length && results.every(({ complete }) => complete),
     searches,
-    verdicts: asked.map((property) => judge(proposal, platform, property, searches)),
+    verdicts: asked.map((property) => judge(proposal, platform, property, plans, searches)),
   };
+}
+
+/** verifying() without pauses. */
+export function verify(proposal: Proposal, platform: Platform, options?: VerifyOptions): Verification {
+  const steps = verifying(proposal, platform, options);
+  for (;;) {
+    const { done, value } = steps.next(true);
+    if (done === true) return value;
+  }
+}
+
+type Plan = Readonly<{ setup: SetupId; model: Model }>;
+
+/** The setups that these properties need, as models. */
+function plansFor(
+  proposal: Proposal,
+  platform: Platform,
+  asked: readonly PropertySpec[],
+  devices: number | undefined,
+): Plan[] {
+  return [...setupsFor(platform, devices)].flatMap(([id, setup]) => {
+    const design = designOf(proposal, platform, setup);
+    const here = asked.filter((one): one is StateProperty => isLookedAt(one, id, design));
+    return here.length === 0 ? [] : [{ setup: id, model: modelOf(design, here) }];
+  });
 }
 
 function total(results: readonly SearchResult[], of: (result: SearchResult) => number): number {
@@ -89,9 +139,10 @@ function judge(
   proposal: Proposal,
   platform: Platform,
   property: PropertySpec,
-  searches: ReadonlyMap<SetupId, SearchResult>,
+  plans: readonly Plan[],
+  searches: readonly SetupSearch[],
 ): DesignVerdict {
-  const base = { property, setup: undefined, trace: undefined };
+  const base = { property, bounded: false, why: undefined, setup: undefined, trace: undefined };
   if (property.kind === 'shape') return { ...base, ...property.judge(proposal) };
   const own = proposal.lacks[property.id];
   const [missing] = missingWords(proposal, property);
@@ -103,27 +154,21 @@ function judge(
       why: why ?? `it has no command to ${missing.join(' or ')}`,
     };
   }
-  const found = property.setups.flatMap((setup) => {
-    const verdicts = searches.get(setup)?.verdicts;
-    return verdicts === undefined ? [] : [{ setup, ...verdictsOf(verdicts, property.id) }];
-  });
-  const violated = found
+  const found = searches
+    .filter(({ setup }) => property.setups.includes(setup))
+    .map(({ setup, result }) => ({ setup, ...verdictsOf(result.verdicts, property.id) }));
+  const [violated] = found
     .filter(({ holds }) => holds?.verdict === 'violated')
-    .sort((one, other) => lengthOf(one.holds) - lengthOf(other.holds))[0];
-  if (violated !== undefined) {
-    const { setup, holds } = violated;
-    return { ...base, verdict: 'violated', why: undefined, setup, trace: holds?.trace };
-  }
+    .sort((one, other) => lengthOf(one.holds) - lengthOf(other.holds));
+  if (violated !== undefined)
+    return { ...base, verdict: 'violated', setup: violated.setup, trace: violated.holds?.trace };
+  const planned = plans.filter(({ setup }) => property.setups.includes(setup)).length;
+  const bounded = found.length < planned || found.some(({ holds }) => holds?.verdict === 'undecided');
   const met = found.find(({ arises }) => arises?.verdict === 'holds');
-  const open = found.find(({ holds }) => holds?.verdict === 'undecided');
-  if (open !== undefined)
-    return { ...base, verdict: 'undecided', why: 'there is more beyond the bound', setup: open.setup };
-  if (met !== undefined) return { ...base, verdict: 'holds', why: undefined, setup: met.setup };
-  return {
-    ...base,
-    verdict: 'not-expressible',
-    why: own ?? `on ${platform} no sequence of its commands leads to such a situation`,
-  };
+  if (met !== undefined) return { ...base, verdict: 'holds', bounded, setup: met.setup };
+  const never = `on ${platform} no sequence of its commands leads to such a situation`;
+  const why = own ?? (bounded ? `${never}, within the bound` : never);
+  return { ...base, verdict: 'not-expressible', bounded, why };
 }
 
 function verdictsOf(verdicts: readonly PropertyVerdict[], id: PropertyId) {
