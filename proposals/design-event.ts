@@ -12,6 +12,8 @@ export type SlotEvent =
   | Readonly<{ type: 'TableReclaimed'; rid: number }>
   | Readonly<{ type: 'GuestEntryWritten'; rid: number; pasid: number }>
   | Readonly<{ type: 'TranslationCached'; rid: number; space: number; page: number }>
+  /** An IOTLB holds that there is no entry: hardware, or an emulation of it, that caches this as well. */
+  | Readonly<{ type: 'AbsenceCached'; space: number; page: number }>
   /** Every cache drops what it holds of a space, or of one page of it. */
   | Readonly<{ type: 'TranslationsDropped'; space: number; page: number | undefined }>
   | Readonly<{ type: 'DeviceCacheDropped'; rid: number }>;
@@ -50,6 +52,8 @@ export type DeviceEvent =
   | Readonly<{ type: 'ContextEnded'; context: number }>
   | Readonly<{ type: 'DeviceOpened'; device: number }>
   | Readonly<{ type: 'DeviceBound'; device: number; context: number }>
+  /** It belongs to no context any more; its descriptor stays open. */
+  | Readonly<{ type: 'DeviceUnbound'; device: number }>
   | Readonly<{ type: 'DeviceClosed'; device: number }>
   | Readonly<{ type: 'Attached'; device: number; space: number }>
   /** The device is said to be attached, but its route is another's. */

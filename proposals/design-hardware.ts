@@ -41,6 +41,9 @@ export function reduceSlots(state: DesignState, ground: Ground, event: SlotEvent
       state.iotlb.add(event.space, event.page);
       state.atc.add(event.rid, event.page);
       return;
+    case 'AbsenceCached':
+      state.absent.add(event.space, event.page);
+      return;
     case 'TranslationsDropped':
       dropTranslations(state, ground, event.space, event.page);
       return;
@@ -53,8 +56,13 @@ export function reduceSlots(state: DesignState, ground: Ground, event: SlotEvent
 }
 
 function dropTranslations(state: DesignState, ground: Ground, space: number, page: number | undefined): void {
-  if (page === undefined) state.iotlb.clear(space);
-  else state.iotlb.delete(space, page);
+  if (page === undefined) {
+    state.iotlb.clear(space);
+    state.absent.clear(space);
+  } else {
+    state.iotlb.delete(space, page);
+    state.absent.delete(space, page);
+  }
   for (const device of ground.devices) {
     if (state.route.get(device) !== space) continue;
     if (page === undefined) state.atc.clear(device);
@@ -71,9 +79,8 @@ export function translates(state: DesignState, space: number, page: number): boo
     case 'shadow':
       return state.mapped.has(space, page) && below;
     case 'user':
-      return state.pte.has(space, page) && below;
     case 'table':
-      return below;
+      return state.pte.has(space, page) && below;
     case 'mm':
     case 'kvm':
     case 'root':

@@ -31,6 +31,7 @@ const FAMILIES: { readonly [T in DesignEvent['type']]: Family } = {
   TableReclaimed: 'slot',
   GuestEntryWritten: 'slot',
   TranslationCached: 'slot',
+  AbsenceCached: 'slot',
   TranslationsDropped: 'slot',
   DeviceCacheDropped: 'slot',
   SpaceAllocated: 'space',
@@ -54,6 +55,7 @@ const FAMILIES: { readonly [T in DesignEvent['type']]: Family } = {
   ContextEnded: 'device',
   DeviceOpened: 'device',
   DeviceBound: 'device',
+  DeviceUnbound: 'device',
   DeviceClosed: 'device',
   Attached: 'device',
   AttachedUnder: 'device',
@@ -183,10 +185,20 @@ function forget(state: DesignState, space: number): void {
   state.joined.delete(space);
   state.pte.clear(space);
   state.clean.delete(space);
+  state.iotlb.clear(space);
+  state.absent.clear(space);
 }
 
+/** What the machine of devices is asked about. */
+const LIFECYCLE_EVENTS: ReadonlySet<DeviceEvent['type']> = new Set([
+  'DeviceOpened',
+  'DeviceBound',
+  'DeviceUnbound',
+  'DeviceClosed',
+]);
+
 function reduceDevice(state: DesignState, bench: Bench, event: DeviceEvent): void {
-  if (event.type === 'DeviceOpened' || event.type === 'DeviceBound' || event.type === 'DeviceClosed') {
+  if (LIFECYCLE_EVENTS.has(event.type) && 'device' in event) {
     const next = advance(bench.lifecycles.device, state.device.get(event.device), event.type);
     state.device.set(event.device, next as DeviceState);
   }
@@ -206,6 +218,7 @@ function reduceDevice(state: DesignState, bench: Bench, event: DeviceEvent): voi
     case 'DeviceBound':
       state.boundTo.set(event.device, event.context);
       return;
+    case 'DeviceUnbound':
     case 'DeviceClosed':
       state.boundTo.set(event.device, undefined);
       state.under.clear(event.device);

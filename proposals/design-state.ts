@@ -91,6 +91,8 @@ export function declareDesign(file: string, ground: Ground) {
     guestEntry: setOf('pasid').per('device'),
     /** Translations that an IOTLB, or the cache of a device, may hold. */
     iotlb: setOf('page').per('space'),
+    /** Entries that an IOTLB takes to be absent. */
+    absent: setOf('page').per('space'),
     atc: setOf('page').per('device'),
 
     // Memory.

@@ -5,7 +5,7 @@ import { type Bench, reduceDesign } from './design-reduce.ts';
 import { type DesignDeclaration, type DesignState, declareDesign } from './design-state.ts';
 import type { Look, StateProperty } from './property.ts';
 import { type Decision, type DesignCommand, isRefusal, lifecyclesOf, type Proposal } from './proposal.ts';
-import { type Ground, groundOf, type Platform, type Setup } from './setup.ts';
+import { type Ground, groundOf, type Platform, type Setup, type SetupStep } from './setup.ts';
 import { type Args, PARAM_SORTS, type Param, VERBS, type Verb } from './verb.ts';
 import { WORLD_COMMANDS } from './world-commands.ts';
 
@@ -48,6 +48,10 @@ export function lookAt(design: Design, state: DesignState): Look {
     accepts: (verb, args) => {
       const decision = decideDesign(design, state, verb, args);
       return decision !== undefined && !isRefusal(decision);
+    },
+    decides: (verb, args) => {
+      const decision = decideDesign(design, state, verb, args);
+      return decision === undefined || isRefusal(decision) ? [] : decision;
     },
     report: (device) => design.proposal.report?.(state, device, design.ground),
   };
@@ -104,19 +108,27 @@ function searchProperties(
 
 /** Every RID is on its default domain and has the drivers of the setup; then the steps that come before the search. */
 export function prepare(design: Design, state: DesignState): void {
-  const { ground, proposal } = design;
+  const { ground } = design;
   for (const device of ground.devices) {
     if (ground.traits[device]?.rid === device) state.onDefault.add(device);
     if (ground.traits[device]?.hostDriver) state.hostDriver.add(device);
   }
-  for (const [verb, ...values] of ground.setup.prelude) {
+  for (const step of ground.setup.prelude) takeFirst(design, state, 'anyOf' in step ? step.anyOf : [step]);
+}
+
+/** Takes the first of these steps that is accepted. None is taken where the proposal has no word for any. */
+function takeFirst(design: Design, state: DesignState, steps: readonly SetupStep[]): void {
+  let refused: ModelError | undefined;
+  for (const [verb, ...values] of steps) {
     const args = Object.fromEntries(VERBS[verb].map((param, index) => [param, values[index]]));
     const decision = decideDesign(design, state, verb, args);
     if (decision === undefined) continue;
-    if (isRefusal(decision)) {
-      const at = { file: proposal.file, place: `${verb}(${values.join(', ')}) before the search` };
-      throw new ModelError('MDL004-threw', at, `is refused: ${decision.says}`);
+    if (!isRefusal(decision)) {
+      applyDecision(design, state, decision);
+      return;
     }
-    applyDecision(design, state, decision);
+    const at = { file: design.proposal.file, place: `${verb}(${values.join(', ')}) before the search` };
+    refused ??= new ModelError('MDL004-threw', at, `is refused: ${decision.says}`);
   }
+  if (refused !== undefined) throw refused;
 }

@@ -1,8 +1,15 @@
 /** All properties that a proposal is held against, in the order of their numbers. */
+import { faultProperties } from './properties/faults.ts';
 import { groupProperties } from './properties/groups.ts';
+import { kindProperties } from './properties/kinds.ts';
+import { memoryProperties } from './properties/memory.ts';
 import { routeProperties } from './properties/routes.ts';
 import type { PropertySpec } from './property.ts';
 
-export const PROPERTIES: readonly PropertySpec[] = [...routeProperties, ...groupProperties].sort(
-  (one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)),
-);
+export const PROPERTIES: readonly PropertySpec[] = [
+  ...routeProperties,
+  ...kindProperties,
+  ...memoryProperties,
+  ...faultProperties,
+  ...groupProperties,
+].sort((one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)));

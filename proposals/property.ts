@@ -1,4 +1,5 @@
 /** What can be claimed of a proposal: a situation, what holds whenever it arises, and who says so. */
+import type { DesignEvent } from './design-event.ts';
 import type { DesignState } from './design-state.ts';
 import type { DeviceReport, Proposal } from './proposal.ts';
 import type { Ground } from './setup.ts';
@@ -14,6 +15,8 @@ export interface Look {
   readonly ground: Ground;
   /** Whether the proposal would accept these words now. False for a word that it does not have. */
   accepts<V extends Verb>(verb: V, args: ArgsOf<V>): boolean;
+  /** What would happen at these words; nothing where they are refused. */
+  decides<V extends Verb>(verb: V, args: ArgsOf<V>): readonly DesignEvent[];
   /** What it tells of a device. */
   report(device: number): DeviceReport | undefined;
 }

@@ -35,6 +35,9 @@ export type DeviceTraits = Readonly<{
 /** One word with its arguments in order. */
 export type SetupStep = readonly [verb: Verb, ...args: number[]];
 
+/** What comes before a search: a step, or the first of several that a proposal accepts. */
+export type PreludeStep = SetupStep | Readonly<{ anyOf: readonly SetupStep[] }>;
+
 /** A small world in which some properties matter, and the words that may be said in it. */
 export type Setup = Readonly<{
   id: string;
@@ -46,7 +49,7 @@ export type Setup = Readonly<{
   pages: number;
   verbs: readonly Verb[];
   /** Steps that were taken before the search begins. A step that a proposal has no word for is left out. */
-  prelude: readonly SetupStep[];
+  prelude: readonly PreludeStep[];
 }>;
 
 /** What is fixed while a search goes on. */

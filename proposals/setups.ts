@@ -1,5 +1,13 @@
 /** The small worlds in which properties are looked at. Each has just the words and things that its properties need. */
-import { mdev, type Platform, parentOf, pdev, type Setup, type SetupStep } from './setup.ts';
+import {
+  mdev,
+  type Platform,
+  type PreludeStep,
+  parentOf,
+  pdev,
+  type Setup,
+  type SetupStep,
+} from './setup.ts';
 import type { Verb } from './verb.ts';
 
 export type SetupId =
@@ -9,6 +17,7 @@ export type SetupId =
   | 'mediated'
   | 'enqcmd'
   | 'nesting'
+  | 'kinds'
   | 'caches'
   | 'faults'
   | 'capabilities'
@@ -16,7 +25,14 @@ export type SetupId =
   | 'migration'
   | 'software';
 
-const OPENING: readonly Verb[] = ['open-context', 'close-context', 'open-device', 'close-device', 'bind'];
+const OPENING: readonly Verb[] = [
+  'open-context',
+  'close-context',
+  'open-device',
+  'close-device',
+  'bind',
+  'unbind',
+];
 /** The plainest space that a proposal has. */
 const PLAIN: readonly Verb[] = ['alloc', 'alloc-enforced'];
 const ALLOCATING: readonly Verb[] = [
@@ -30,6 +46,7 @@ const ALLOCATING: readonly Verb[] = [
   'unbind-table',
   'destroy',
 ];
+const SHARED: readonly Verb[] = ['alloc-mm', 'alloc-kvm', 'alloc-root'];
 const ATTACHING: readonly Verb[] = ['attach', 'detach'];
 const PASIDS: readonly Verb[] = ['attach-pasid', 'attach-vpasid', 'detach-pasid'];
 const MAPPING: readonly Verb[] = ['register', 'map', 'map-all', 'unmap', 'unmap-all'];
@@ -42,6 +59,37 @@ function bound(...devices: readonly number[]): SetupStep[] {
       ['open-device', device],
       ['bind', device, 0],
     ]),
+  ];
+}
+
+const PLAIN_SPACE: PreludeStep = {
+  anyOf: [
+    ['alloc', 0, 0],
+    ['alloc-enforced', 0, 0],
+  ],
+};
+
+/** Devices on a space of the user's over one of the kernel's. */
+function nested(...devices: readonly number[]): PreludeStep[] {
+  return [
+    ...bound(...devices),
+    PLAIN_SPACE,
+    ...devices.map((device): SetupStep => ['attach', device, 0]),
+    ['map', 0, 0],
+    {
+      anyOf: [
+        ['create-nesting', 1, 0],
+        ['alloc-user', 1, 0],
+        ['alloc-table', 1, 0],
+      ],
+    },
+    ...devices.map((device): SetupStep => ['attach', device, 1]),
+    {
+      anyOf: [
+        ['bind-table', 1],
+        ['bind-pasid-table', 1],
+      ],
+    },
   ];
 }
 
@@ -94,6 +142,56 @@ export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId,
       pages: 2,
       verbs: [...ALLOCATING, ...ATTACHING, ...MAPPING],
       prelude: bound(0),
+    },
+    kinds: {
+      says: 'a bound device that takes page faults and one that does not, spaces of every kind',
+      devices: [pdev(0), pdev(1, { pri: false })],
+      contexts: 1,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: [
+        ...ALLOCATING,
+        ...SHARED,
+        ...ATTACHING,
+        'map',
+        'unmap',
+        'fault',
+        'report-fault',
+        'respond',
+        'kernel-resolves',
+      ],
+      prelude: bound(0, 1),
+    },
+    caches: {
+      says: 'two devices on a guest’s page table over a kernel’s, with caches, DMA and invalidations',
+      devices: several(2),
+      contexts: 1,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: [
+        'guest-maps',
+        'guest-unmaps',
+        'map',
+        'unmap',
+        'dma',
+        'invalidate',
+        'invalidate-device',
+        'detach',
+        'attach',
+      ],
+      prelude: nested(0, 1),
+    },
+    faults: {
+      says: 'two devices on a guest’s page table, whose page requests are reported and answered',
+      devices: several(2),
+      contexts: 1,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: ['fault', 'report-fault', 'respond', 'attach', 'detach', 'close-device'],
+      prelude: nested(0, 1),
     },
   };
   if (platform === 'intel') {

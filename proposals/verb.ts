@@ -27,6 +27,7 @@ export const VERBS = {
   'close-device': ['device'],
   bind: ['device', 'context'],
   'bind-mdev': ['device', 'context', 'wire'],
+  unbind: ['device'],
   touch: ['device'],
   // spaces
   alloc: ['space', 'context'],
@@ -75,6 +76,7 @@ export const VERBS = {
   'guest-enables-pasid': ['device', 'pasid'],
   dma: ['device', 'page'],
   fault: ['device'],
+  'kernel-resolves': ['device'],
   'cpu-submits': ['pasid'],
   'cpu-drains': ['pasid'],
   'release-driver': ['device'],

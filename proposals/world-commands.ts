@@ -1,5 +1,6 @@
 /** What happens around every proposal in the same way: descriptors are opened, guests write tables, devices do DMA. */
 import { translates } from './design-hardware.ts';
+import type { SpaceState } from './design-state.ts';
 import { command, type DesignCommand, type Refusal } from './proposal.ts';
 import { traitsOf } from './setup.ts';
 
@@ -16,7 +17,18 @@ const NO_DRIVER = cannot('no-driver', 'the host has no driver on it');
 const NO_TABLE = cannot('no-table', 'the guest has no table of its own there');
 const NO_CHANGE = cannot('no-change', 'it is so already');
 const NO_ROUTE = cannot('no-route', 'its DMA is not translated');
+const NO_FAULT = cannot('no-fault', 'no page request waits for the kernel');
 const NOT_TAKEN = cannot('not-taken', 'the device takes no page fault now');
+
+/** A table that the guest writes without asking. */
+function isGuestsTable(kind: SpaceState): boolean {
+  return kind === 'user' || kind === 'table';
+}
+
+/** A table that a process or a VM has anyway. */
+function isShared(kind: SpaceState): boolean {
+  return kind === 'mm' || kind === 'kvm';
+}
 
 export const WORLD_COMMANDS: readonly DesignCommand[] = [
   command('open-context', {
@@ -51,7 +63,7 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
     on: 'guest',
     source: SOURCE,
     decide: (state, { space, page }) => {
-      if (state.space.get(space) !== 'user') return NO_TABLE;
+      if (!isGuestsTable(state.space.get(space))) return NO_TABLE;
       return state.pte.has(space, page) ? NO_CHANGE : [{ type: 'TableWritten', space, page, present: true }];
     },
   }),
@@ -60,7 +72,7 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
     on: 'guest',
     source: SOURCE,
     decide: (state, { space, page }) => {
-      if (state.space.get(space) !== 'user' || !state.pte.has(space, page)) return NO_TABLE;
+      if (!isGuestsTable(state.space.get(space)) || !state.pte.has(space, page)) return NO_TABLE;
       return [{ type: 'TableWritten', space, page, present: false }];
     },
   }),
@@ -81,8 +93,10 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
     decide: (state, { device, page }, ground) => {
       const { rid } = traitsOf(ground, device);
       const space = state.route.get(rid);
-      if (space === undefined || state.onDefault.has(rid) || !translates(state, space, page)) return NO_ROUTE;
-      return [{ type: 'TranslationCached', rid, space, page }];
+      if (space === undefined || state.onDefault.has(rid)) return NO_ROUTE;
+      if (translates(state, space, page)) return [{ type: 'TranslationCached', rid, space, page }];
+      // What the guest's table does not hold is cached too, as VT-d does in caching mode.
+      return isGuestsTable(state.space.get(space)) ? [{ type: 'AbsenceCached', space, page }] : NO_ROUTE;
     },
   }),
   command('fault', {
@@ -94,8 +108,19 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
       const space = state.route.get(rid);
       if (!pri || space === undefined || state.fault.get(device) !== 'none') return NOT_TAKEN;
       const kind = state.space.get(space);
-      const faultable = kind === 'user' || kind === 'table' || kind === 'mm' || kind === 'kvm';
-      return faultable ? [{ type: 'FaultRaised', device }] : NOT_TAKEN;
+      return isGuestsTable(kind) || isShared(kind) ? [{ type: 'FaultRaised', device }] : NOT_TAKEN;
+    },
+  }),
+  command('kernel-resolves', {
+    name: 'the kernel or KVM handles the page request',
+    on: 'host',
+    source: SOURCE,
+    decide: (state, { device }, ground) => {
+      const space = state.route.get(traitsOf(ground, device).rid);
+      if (space === undefined || state.fault.get(device) !== 'raised') return NO_FAULT;
+      return isShared(state.space.get(space))
+        ? [{ type: 'FaultCompleted', device, by: undefined }]
+        : NO_FAULT;
     },
   }),
   command('others-take', {

@@ -75,7 +75,6 @@ export const iommufdRfc: Proposal = {
   space: spaceMachine,
   claims: [
     'P01',
-    'P02',
     'P11',
     'P20',
     'P21',
