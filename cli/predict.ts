@@ -1,5 +1,6 @@
 /** `ioasis predict`: what every call returns, told without looking at what it returned. */
 import type { Command } from 'commander';
+import { dmaJson } from '../traces/dma-result.ts';
 import { predictionOf } from '../traces/prediction-line.ts';
 import { findTraces } from '../traces/read-trace.ts';
 import { replayTrace, type SourceOptions } from '../traces/replay-trace.ts';
@@ -19,7 +20,8 @@ export function registerPredict(program: Command): void {
     .command('predict')
     .summary('print what every call returns, without reading results')
     .description(
-      'Prints one line of JSON a call: its return value, errno and the bytes that the kernel writes back.\n' +
+      'Prints one line of JSON a call: its return value, errno and the bytes that the kernel writes back;\n' +
+        'for DMA what it reaches, where it faults, and the page request.\n' +
         'Results in the file are not read, and may be absent; calls that hand out a descriptor then carry nextFd.',
     )
     .argument('<trace...>', 'recorder files, folders of them, or - for standard input')
@@ -39,7 +41,10 @@ async function predict(paths: readonly string[], options: Options): Promise<void
       await replayTrace(
         path,
         { until, kernel, iommu, format, blind: true },
-        { onCall: (result) => print(`${JSON.stringify(predictionOf(path, result))}\n`) },
+        {
+          onDma: (result) => print(`${JSON.stringify(dmaJson(path, result))}\n`),
+          onCall: (result) => print(`${JSON.stringify(predictionOf(path, result))}\n`),
+        },
       );
     }
   } finally {

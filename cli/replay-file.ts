@@ -46,6 +46,7 @@ export async function replayFile(
       {
         onSession: (session) => report.begin(session),
         onWindow: (window) => report.addWindow(window),
+        onDma: (result) => report.addDma(result),
         onCall: (result) => report.add(result),
       },
     );

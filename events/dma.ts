@@ -9,21 +9,26 @@ export type DmaAccess = Readonly<{
   /** Bytes, at least 1. */
   length: bigint;
   write: boolean;
+  /** Page request group index, should the access end in a page request. */
+  grpid: number;
 }>;
 
 /** Why a translation has no address. */
-export type FaultKind =
+export const FAULT_KINDS = [
   /** The RID's entry is blocking. */
-  | 'blocked'
+  'blocked',
   /** The PASID has no entry. */
-  | 'pasid-not-present'
+  'pasid-not-present',
   /** The device has no such PASIDs. */
-  | 'pasid-width'
+  'pasid-width',
   /** The address does not fit the page table. */
-  | 'address-width'
+  'address-width',
   /** The page table has no leaf there. */
-  | 'not-present'
+  'not-present',
   /** The leaf forbids this direction. */
-  | 'permission'
+  'permission',
   /** User space asked for an abort (SMMUv3 stream table entry). */
-  | 'stage-1-abort';
+  'stage-1-abort',
+] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];

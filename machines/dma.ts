@@ -33,6 +33,9 @@ const PERM_READ = 1;
 const PERM_WRITE = 2;
 const PASID_VALID = 1;
 const LAST_PAGE = 2;
+const NEEDS_PASID = 4;
+/** These drivers pass a flag of theirs on to user space with each tagged request. */
+const RESPONSE_NEEDS_PASID: ReadonlySet<string> = new Set(['intel-vtd', 'amd']);
 /** More dirty granules than this at once are not written down one by one. */
 const GRANULES_MAX = 1n << 20n;
 
@@ -78,7 +81,10 @@ function refusal(answer: Answer, write: boolean): Extract<Answer, { kind: 'fault
   return { kind: 'fault', fault: 'permission', why };
 }
 
-/** A device with PRI asks for the page, if its HWPT has a fault queue (iommu_report_device_fault()). */
+/**
+ * A device with PRI asks for the page, if its HWPT has a fault queue (iommu_report_device_fault()). The request names the
+ * device that put the group there, which need not be the one that asks.
+ */
 function pageRequest(
   world: World,
   access: DmaAccess,
@@ -88,15 +94,19 @@ function pageRequest(
   const state = world.hardware.rids.get(access.rid);
   const entry = state?.entries.get(access.pasid);
   if (state === undefined || entry === undefined || !isTranslating(entry)) return undefined;
-  if (entry.faultId === 0 || !state.traits.pri || state.deviceId === 0) return undefined;
+  if (entry.faultId === 0 || !state.traits.pri) return undefined;
+  const { groupKey, traits } = state;
+  const slot = world.contexts.get(entry.context)?.groups.get(groupKey)?.slots.get(access.pasid);
+  if (slot === undefined) throw new Error(`invariant: ${groupKey} has no slot for PASID ${access.pasid}`);
+  const tagged = PASID_VALID | (RESPONSE_NEEDS_PASID.has(traits.driver) ? NEEDS_PASID : 0);
   const record: FaultRecord = {
-    flags: LAST_PAGE | (access.pasid === 0 ? 0 : PASID_VALID),
-    deviceId: state.deviceId,
+    flags: LAST_PAGE | (access.pasid === 0 ? 0 : tagged),
+    deviceId: slot.movedBy,
     pasid: access.pasid,
-    grpid: 0,
+    grpid: access.grpid,
     perm: access.write ? PERM_WRITE : PERM_READ,
     addr: fault.iova & PAGE_MASK,
-    groupKey: state.groupKey,
+    groupKey,
     slotPasid: access.pasid,
   };
   return { faultId: entry.faultId, record };

@@ -72,7 +72,8 @@ export function translate(world: World, rid: string, pasid: number, iova: bigint
   const state = world.hardware.rids.get(rid);
   if (state === undefined) {
     const finds = 'the default domain: no context has bound this device or one of its group';
-    const answer = { kind: 'unknown', missing: "what the kernel's own domain maps" } as const;
+    const missing = `what the kernel's own domain maps for ${rid}, which no context has bound`;
+    const answer = { kind: 'unknown', missing } as const;
     return { rid, pasid, iova, steps: [{ level: 'rid', finds }], answer };
   }
   const walk: Walk = { world, state, iova, steps: [] };

@@ -59,6 +59,8 @@ export interface Slot {
   phase: string;
   hwptId: number;
   deviceIds: number[];
+  /** The device that attached it first or moved it last: page requests of the whole group carry its id (attach handle). */
+  movedBy: number;
 }
 
 /** The part of an iommu group that one context owns. */

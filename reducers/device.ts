@@ -77,7 +77,12 @@ function unbind(world: World, context: Context, id: number): void {
 function attach(context: Context, event: Extract<DeviceEvent, { type: 'DeviceAttached' }>): void {
   const group = groupOf(context, event.groupKey);
   const table = slotTable(event.pasid);
-  const slot = group.slots.get(event.pasid) ?? { phase: table.initial, hwptId: event.hwptId, deviceIds: [] };
+  const slot = group.slots.get(event.pasid) ?? {
+    phase: table.initial,
+    hwptId: event.hwptId,
+    deviceIds: [],
+    movedBy: event.deviceId,
+  };
   slot.phase = advance(table, slot.phase, event.type);
   slot.deviceIds.push(event.deviceId);
   group.slots.set(event.pasid, slot);
@@ -90,6 +95,7 @@ function replace(context: Context, event: Extract<DeviceEvent, { type: 'HwptRepl
   slot.phase = advance(slotTable(event.pasid), slot.phase, event.type);
   answerFaults(context, (objectAt(context, event.formerHwptId) as Hwpt).faultId, event.groupKey, event.pasid);
   slot.hwptId = event.hwptId;
+  slot.movedBy = event.deviceId;
   use(context, event.hwptId, slot.deviceIds.length);
   use(context, event.formerHwptId, -slot.deviceIds.length);
 }

@@ -162,6 +162,7 @@ describe('reportJson', () => {
       'defects',
       'damaged',
       'overlaps',
+      'dma',
     ]);
     expect(json['schema']).toBe('ioasis.replay/1');
   });

@@ -168,7 +168,7 @@ describe('translate', () => {
 });
 
 describe('decideDma', () => {
-  const write = { rid: RID, pasid: 0, iova: 0x1800n, length: 0x1000n, write: true };
+  const write = { rid: RID, pasid: 0, iova: 0x1800n, length: 0x1000n, write: true, grpid: 0 };
 
   it('reaches memory piece by piece up to the first fault', () => {
     const outcome = decideDma(attachedWorld(), { ...write, iova: 0x2800n });

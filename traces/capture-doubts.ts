@@ -8,7 +8,7 @@ import { openFileAt, type World } from '../machines/world.ts';
 import { doubtful } from './call-result.ts';
 import { entryOfLine } from './decoded-call.ts';
 import type { CallResult, ReplayEngine } from './engine.ts';
-import type { IoctlLine, RecordedLine, TraceLine } from './recording.ts';
+import type { DmaLine, IoctlLine, RecordedLine, TraceLine } from './recording.ts';
 
 /** Replays lines; see ReplayEngine.feed(). */
 export type LineFeed = Readonly<{
@@ -71,6 +71,11 @@ export class CaptureDoubts implements LineFeed {
   /** Whether something is claimed of the state of this context. */
   isClear(context: number): boolean {
     return !this.clouded.has(context);
+  }
+
+  /** What leaves open how the device of this line is programmed. */
+  doubtOf({ rid }: DmaLine): string | undefined {
+    return this.clouded.get(this.engine.world.hardware.rids.get(rid)?.context ?? NO_CONTEXT);
   }
 
   feed(line: RecordedLine): CallResult | undefined {

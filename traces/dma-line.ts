@@ -11,6 +11,7 @@ export function dmaAccess(line: DmaLine): DmaAccess {
     iova: BigInt(line.iova),
     length: BigInt(line.length),
     write: line.write,
+    grpid: line.grpid ?? 0,
   };
 }
 

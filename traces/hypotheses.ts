@@ -2,10 +2,13 @@
  * Replay without results: where a call could have succeeded or failed, both worlds are followed, and only what they agree on
  * is claimed.
  */
+import { type DmaOutcome, decideDma } from '../machines/dma.ts';
 import { doubtful } from './call-result.ts';
+import { dmaAccess } from './dma-line.ts';
+import { sameDma } from './dma-result.ts';
 import type { CallResult, ReplayEngine } from './engine.ts';
 import { errnoOfOutcome } from './prediction.ts';
-import type { RecordedLine } from './recording.ts';
+import type { DmaLine, RecordedLine } from './recording.ts';
 
 /** Worlds followed at a time; a recording that needs more is followed in these. */
 const WORLDS_MAX = 12;
@@ -34,6 +37,14 @@ export class Hypotheses {
     }
     if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.forget();
     return answer;
+  }
+
+  /** The outcome of DMA in the main world is not that in another one: the fact that both leave open. */
+  doubtOf(line: DmaLine, outcome: DmaOutcome): string | undefined {
+    const differing = this.others.find(
+      ({ engine }) => !sameDma(decideDma(engine.world, dmaAccess(line)), outcome),
+    );
+    return differing?.reason;
   }
 
   finish(): void {

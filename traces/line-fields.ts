@@ -1,3 +1,4 @@
+import { FAULT_KINDS } from '../events/dma.ts';
 import {
   arrayOf,
   count,
@@ -24,6 +25,9 @@ const call = { seq: count, ns: count, pid: int, tid: int };
 const outcome = { ret: optional(result), errno: optional(errno) };
 const queue = { ...call, fd: int, kind, len: count, ...outcome, dur: optional(count) };
 
+const FAULTS: readonly unknown[] = [...FAULT_KINDS, 'none'];
+const faultKind = plain((value) => FAULTS.includes(value), `one of ${FAULTS.join(', ')}`);
+
 const reservedRange = plain(
   (value) =>
     Array.isArray(value) &&
@@ -40,6 +44,8 @@ const device = objectOf({
   group: int,
   members: arrayOf(text, 'an array of device addresses'),
   reserved: arrayOf(reservedRange, 'an array of ranges [start, last, kind]'),
+  maxPasids: optional(count),
+  pri: optional(flag),
 } satisfies Fields<RecordedDevice>);
 
 const machine = objectOf({
@@ -135,6 +141,9 @@ export const lineFields: Rows = {
     iova: hexNumber,
     length: plain((value) => Number.isSafeInteger(value) && Number(value) > 0, 'a positive whole number'),
     write: flag,
+    grpid: optional(count),
+    transferred: optional(count),
+    fault: optional(faultKind),
   },
   lost: { seq: count, ns: optional(count), count: optional(count), place: text },
   ftruncate: { ...call, fd: int, ino: count, size: hexNumber, ...outcome },

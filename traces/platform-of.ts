@@ -45,9 +45,9 @@ function deviceOf(driver: Driver, machine: Machine, recorded: RecordedDevice): V
     instance: driver.name,
     groupKey: `group:${recorded.group}`,
     name: recorded.bdf,
-    maxPasids: 0,
+    maxPasids: recorded.maxPasids ?? 0,
     dirty: false,
-    pri: false,
+    pri: recorded.pri ?? false,
     noIommu: false,
     reserved: recorded.reserved.map(([start, last, type]) => ({
       start: BigInt(start),

@@ -2,6 +2,7 @@
  * The lines of the recorder format, `iommufd-rec` version 2, as they stand in the file: one JSON object a line.
  * Results (`ret`, `errno`, `out`, `ptrOut`, the data of a read, `addr`, `dur`) may be left out by whoever wants a prediction.
  */
+import type { FaultKind } from '../events/dma.ts';
 
 /** `0x` and at most 16 hexadecimal digits: an address, a length, a mask. */
 export type HexNumber = `0x${string}`;
@@ -21,6 +22,10 @@ export type RecordedDevice = Readonly<{
   group: number;
   members: readonly string[];
   reserved: readonly ReservedRange[];
+  /** PASIDs of the device, 0 (and absent): none; told by whoever writes a scenario. */
+  maxPasids?: number;
+  /** The device can ask for pages (PRI); likewise. */
+  pri?: boolean;
 }>;
 
 /** The IOMMU and the PCI devices of a recording with real drivers; which registers are told depends on the driver. */
@@ -197,7 +202,11 @@ export type MmapLine = Call &
 export type FtruncateLine = Call &
   Readonly<{ ev: 'ftruncate'; fd: number; ino: number; size: HexNumber; ret?: number; errno?: number }>;
 
-/** A device reads or writes memory: written by hand or by a fuzzer, not recorded. `length` in bytes; absent `pasid`: untagged. */
+/**
+ * A device reads or writes memory: written by hand or by a fuzzer, not recorded. `length` in bytes; absent `pasid`: untagged;
+ * `grpid`: of the page request that it may end in, 0 where absent. Results: `transferred` is the bytes before the first fault,
+ * `fault` its kind, or none.
+ */
 export type DmaLine = Readonly<{
   ev: 'dma';
   seq: number;
@@ -207,6 +216,9 @@ export type DmaLine = Readonly<{
   iova: HexNumber;
   length: number;
   write: boolean;
+  grpid?: number;
+  transferred?: number;
+  fault?: FaultKind | 'none';
 }>;
 
 export type RecordedLine =

@@ -6,6 +6,7 @@ import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
 import { doubtful } from './call-result.ts';
 import { CaptureDoubts } from './capture-doubts.ts';
+import { type DmaResult, dmaResult } from './dma-result.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { Hypotheses } from './hypotheses.ts';
 import type { TextFormat } from './import/recognise.ts';
@@ -66,6 +67,8 @@ export type ReplayReceiver = Readonly<{
   onSession?: (session: Session) => void;
   /** Calls overlapped, and the order in which they began does not explain their results. */
   onWindow?: (window: Linearised) => void;
+  /** A device accessed memory. */
+  onDma?: (result: DmaResult, session: Session) => void;
   /** The engine answered a call; `stop` ends the reading. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
   onCall: (result: CallResult, session: Session) => void | 'stop';
@@ -264,7 +267,8 @@ class TraceReplay {
     this.finish();
     const { onInvariant } = this.options;
     let doubts: CaptureDoubts | undefined;
-    const session = openSession(
+    let worlds: Hypotheses | undefined;
+    const session: Session = openSession(
       header,
       { file: this.file, line: lineNumber },
       {
@@ -272,11 +276,16 @@ class TraceReplay {
         onInvariant: (line, invariant, context) => {
           if (doubts?.isClear(context)) onInvariant?.(line, invariant, context);
         },
+        onDma: (line, outcome) => {
+          const doubt = doubts?.doubtOf(line) ?? worlds?.doubtOf(line, outcome);
+          this.receiver.onDma?.(dmaResult(line, outcome, doubt), session);
+        },
       },
     );
     this.session = session;
     session.engine.upcoming = this.upcoming;
-    doubts = new CaptureDoubts(new Hypotheses(session.engine), session.engine, header);
+    worlds = new Hypotheses(session.engine);
+    doubts = new CaptureDoubts(worlds, session.engine, header);
     this.feed = doubts;
     this.receiver.onSession?.(session);
   }

@@ -1,5 +1,7 @@
 /** What a replay found, as plain data: it passes between threads and is what the JSON report is made of. */
 
+import type { DmaDifference, DmaResult } from './dma-result.ts';
+
 /** Calls by verdict. `unrecorded`: predicted, but the recording holds no result to compare with. */
 export type Counts = {
   calls: number;
@@ -24,6 +26,23 @@ export type Divergence = Readonly<{
   objects: readonly string[];
   events: readonly string[];
 }>;
+
+/** DMA of a device, as a scenario tells it: the outcome in words, and what the line says otherwise. */
+export type DmaEntry = Readonly<{
+  prediction: Readonly<Record<string, unknown>>;
+  verdict: DmaResult['verdict'];
+  says: readonly string[];
+  difference: DmaDifference | null;
+}>;
+
+/** Accesses by verdict. */
+export type DmaCounts = {
+  accesses: number;
+  conforming: number;
+  diverging: number;
+  undetermined: number;
+  unrecorded: number;
+};
 
 export type Undetermined = Readonly<{
   trace: string;
@@ -67,6 +86,8 @@ export type ReportData = {
   reasons: Record<string, Reason>;
   invariants: BrokenInvariant[];
   overlaps: Overlap[];
+  dmaTotals: DmaCounts;
+  dma: DmaEntry[];
   defects: Defect[];
   damaged: Damage[];
 };
@@ -87,6 +108,8 @@ export function emptyReport(): ReportData {
     reasons: {},
     invariants: [],
     overlaps: [],
+    dmaTotals: { accesses: 0, conforming: 0, diverging: 0, undetermined: 0, unrecorded: 0 },
+    dma: [],
     defects: [],
     damaged: [],
   };
@@ -100,6 +123,8 @@ function addCounts(into: Counts, from: Counts): void {
   into.unchecked += from.unchecked;
   into.unrecorded += from.unrecorded;
 }
+
+const DMA_COUNTS = ['accesses', 'conforming', 'diverging', 'undetermined', 'unrecorded'] as const;
 
 function addNames(into: string[], from: readonly string[]): void {
   for (const name of from) if (!into.includes(name)) into.push(name);
@@ -134,6 +159,8 @@ export function mergeReport(into: ReportData, from: ReportData, limit: number): 
   addUpTo(limit, into.undetermined, from.undetermined);
   addUpTo(limit, into.invariants, from.invariants);
   addUpTo(limit, into.overlaps, from.overlaps);
+  addUpTo(limit, into.dma, from.dma);
+  for (const name of DMA_COUNTS) into.dmaTotals[name] += from.dmaTotals[name];
   into.defects.push(...from.defects);
   into.damaged.push(...from.damaged);
 }

@@ -1,7 +1,7 @@
 /** The report of a replay for a person: a table by command, then what deserves a look, each with its reason. */
 import type { Rule } from '../events/rule.ts';
 import { RULES } from '../events/rules.ts';
-import type { Counts, Divergence, Overlap, ReportData } from './report-data.ts';
+import type { Counts, Divergence, DmaEntry, Overlap, ReportData } from './report-data.ts';
 
 /** How a terminal shows it; the identity where there are no colours. */
 export type Paint = Readonly<{
@@ -50,6 +50,7 @@ export function reportText(data: ReportData, options: TextOptions): string {
     reasons(data, options.paint),
     invariants(data, options.paint),
     overlaps(data, options),
+    dmaAccesses(data, options),
     verdict(data, options.paint),
   ];
   return sections.filter((lines) => lines.length > 0).join('\n\n');
@@ -191,6 +192,32 @@ function overlaps({ overlaps: found }: ReportData, { paint, all }: TextOptions):
   return [title, ...shown.map(overlap)].join('\n');
 }
 
+function dmaAccesses({ dma, dmaTotals }: ReportData, { paint, all }: TextOptions): string {
+  if (dma.length === 0) return '';
+  const shown = all ? dma : [...dma].sort(divergingFirst).slice(0, DIVERGENCES_SHOWN);
+  const rest = dmaTotals.accesses > shown.length ? `, ${shown.length} of them` : '';
+  const title = paint.bold(
+    `${grouped(dmaTotals.accesses)} DMA ${dmaTotals.accesses === 1 ? 'access' : 'accesses'}${rest}:`,
+  );
+  return [title, ...shown.map((one) => dmaAccess(one, paint))].join('\n');
+}
+
+function divergingFirst(one: DmaEntry, other: DmaEntry): number {
+  return Number(other.verdict === 'diverging') - Number(one.verdict === 'diverging');
+}
+
+function dmaAccess({ prediction, verdict, says, difference }: DmaEntry, paint: Paint): string {
+  const { trace, seq, rid, pasid, iova, length, write } = prediction;
+  const who = pasid === 0 ? `RID ${rid}` : `PASID ${pasid} of RID ${rid}`;
+  const what = `${who} ${write ? 'writes' : 'reads'} ${length} bytes at ${iova}`;
+  const lines = [`  ${paint.bold(`${trace} seq ${seq}`)} ${what}: ${verdict}`];
+  if (difference !== null)
+    lines.push(
+      `    ${paint.bad(`${difference.field}: recorded ${difference.recorded}, predicted ${difference.predicted}`)}`,
+    );
+  return [...lines, ...says.map((line) => `    ${line}`)].join('\n');
+}
+
 function overlap({ trace, calls, order, effects, conflict }: Overlap): string {
   const saw = effects.map(({ seq, effect, cause }) => `; ${seq} saw ${effect} of ${cause}`).join('');
   const explained = order === null ? 'no order was found' : `explained as ${order.join(', ')}${saw}`;
@@ -198,10 +225,10 @@ function overlap({ trace, calls, order, effects, conflict }: Overlap): string {
   return `  ${trace} seq ${calls[0]} to ${calls.at(-1)}: ${said}`;
 }
 
-function verdict({ totals, invariants: broken, defects: ours }: ReportData, paint: Paint): string {
+function verdict({ totals, dmaTotals, invariants: broken, defects: ours }: ReportData, paint: Paint): string {
   const said = totals.calls - totals.unrecorded - totals.unchecked - totals.undetermined;
   if (said === 0 && totals.diverging === 0) return '';
   const share = `${grouped(totals.conforming)} of ${many(said, 'comparable call')} as the kernel answered them`;
-  const clean = totals.diverging === 0 && broken.length === 0 && ours.length === 0;
+  const clean = totals.diverging + dmaTotals.diverging === 0 && broken.length === 0 && ours.length === 0;
   return clean ? paint.good(share) : paint.bad(share);
 }

@@ -1,11 +1,20 @@
 /** What the calls of one trace add up to, and the JSON object that `ioasis replay --json` prints. */
 import type { Violation } from '../reducers/invariants-register.ts';
+import { describeDma } from './dma-line.ts';
+import { type DmaResult, dmaJson } from './dma-result.ts';
 import type { CallResult } from './engine.ts';
 import type { Linearised } from './linearise.ts';
 import { namedObjects } from './named-objects.ts';
 import type { RecordedLine } from './recording.ts';
 import type { ModelDefect, Session } from './replay-trace.ts';
-import { type Counts, emptyReport, noCounts, type ReportData, type Undetermined } from './report-data.ts';
+import {
+  type Counts,
+  type DmaEntry,
+  emptyReport,
+  noCounts,
+  type ReportData,
+  type Undetermined,
+} from './report-data.ts';
 import type { TraceFormatError } from './trace-format-error.ts';
 
 /** Entries of each list of a report, where not all are asked for. */
@@ -66,6 +75,17 @@ export class TraceReport {
     overlaps.push({ trace: this.trace, calls, order: order ?? null, effects, conflict: conflict ?? null });
   }
 
+  /** A device accessed memory. */
+  addDma(result: DmaResult): void {
+    const { dma, dmaTotals } = this.data;
+    const { verdict, difference, outcome } = result;
+    dmaTotals.accesses++;
+    dmaTotals[verdict === 'predicted' ? 'unrecorded' : verdict]++;
+    if (dma.length >= this.limit) return;
+    const prediction = dmaJson(this.trace, result);
+    dma.push({ prediction, verdict, says: describeDma(outcome), difference: difference ?? null });
+  }
+
   /** The model itself broke: the rest of the trace is not checked. */
   addDefect(defect: ModelDefect): void {
     this.data.defects.push({ trace: this.trace, seq: defect.seq, detail: defect.message });
@@ -112,8 +132,14 @@ function count(counts: Counts, { verdict }: CallResult): void {
 }
 
 /** Whether the kernel and the model were of one mind, and the model with itself. */
-export function isClean({ totals, invariants, defects }: ReportData): boolean {
-  return totals.diverging === 0 && invariants.length === 0 && defects.length === 0;
+export function isClean({ totals, dmaTotals, invariants, defects }: ReportData): boolean {
+  return (
+    totals.diverging === 0 && dmaTotals.diverging === 0 && invariants.length === 0 && defects.length === 0
+  );
+}
+
+function dmaEntry({ prediction, verdict, difference }: DmaEntry): Record<string, unknown> {
+  return { ...prediction, verdict, ...(difference === null ? {} : { difference }) };
 }
 
 /** The object of `ioasis replay --json`, without how long it took. The order of keys and entries is fixed. */
@@ -132,5 +158,6 @@ export function reportJson(data: ReportData): Record<string, unknown> {
     defects,
     damaged,
     overlaps,
+    dma: { totals: data.dmaTotals, accesses: data.dma.map(dmaEntry) },
   };
 }

@@ -19,7 +19,7 @@ const veventqFd = fieldAt(commandLayouts.VeventqAlloc, 'outVeventqFd').offset;
 const accessFd = fieldAt(commandLayouts.TestCreateAccess, 'outAccessFd').offset;
 
 /**
- * The line without results: `ret`, `errno`, `out`, `ptrOut`, `data` of a read, `addr`, `dur`. The number of a descriptor
+ * The line without results: `ret`, `errno`, `out`, `ptrOut`, `data` of a read, `addr`, `dur`, of DMA `transferred` and `fault`. The number of a descriptor
  * that the call handed out is no result but chance: it stays, as `nextFd`. Lines that are no calls stay as they are.
  */
 export function withoutResults(line: RecordedLine): RecordedLine {
@@ -32,6 +32,10 @@ export function withoutResults(line: RecordedLine): RecordedLine {
     }
     case 'write': {
       const { ret: _ret, errno: _errno, dur: _dur, ...asked } = line;
+      return asked;
+    }
+    case 'dma': {
+      const { transferred: _transferred, fault: _fault, ...asked } = line;
       return asked;
     }
     case 'mmap': {
