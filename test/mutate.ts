@@ -6,13 +6,13 @@
  *   node node_modules/.cache/ioasis/mutate.js [--every N] [--only machines/area] [--kind swap] [--dry]
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { transformSync } from 'rolldown/utils';
 import { RULES, type RuleId } from '../events/rules.ts';
 import { mutationDocument, type Trial } from './support/mutation-document.ts';
 import { Instrumenter, type Mutant } from './support/mutation-points.ts';
+import { clearTree, filesOf, writeCompiled } from './support/mutation-tree.ts';
 
 const ROOT = process.cwd();
 const TREE = join(ROOT, 'node_modules/.cache/ioasis/mutants');
@@ -63,34 +63,16 @@ const RECORDINGS = [
 const EXEMPT =
   /machines\/(area-tree|area-node|hole-summary|intervals|iova-allocation|lifecycles?|dma|hardware|hardware-stage|stage1|translate)\.ts$/;
 
-function filesOf(room: string): string[] {
-  return readdirSync(join(ROOT, room), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.includes('corpus'))
-    .map((name) => `${room}/${name}`);
-}
-
-function compiled(file: string, source: string): string {
-  const { code, errors } = transformSync(file, source, { lang: 'ts' });
-  if (errors.length > 0) throw new Error(`${file}: ${JSON.stringify(errors[0])}`);
-  const shim = join(TREE, 'test/support/mutation-vitest.js');
-  return code
-    .replace(/(from\s*|import\(?\s*)(["'])([^"']+)\.ts\2/g, '$1$2$3.js$2')
-    .replace(/(["'])vitest\1/g, JSON.stringify(shim));
-}
-
-function write(file: string, source: string): void {
-  const target = join(TREE, file.replace(/\.ts$/, '.js'));
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, compiled(file, source));
-}
-
 /** Writes the tree with all mutants in it. */
 function build(): Mutant[] {
-  rmSync(TREE, { recursive: true, force: true });
-  mkdirSync(TREE, { recursive: true });
-  writeFileSync(join(TREE, 'package.json'), '{"type":"module"}');
+  clearTree(TREE);
+  const shim = join(TREE, 'test/support/mutation-vitest.js');
+  const write = (file: string, source: string): void => writeCompiled(TREE, file, source, shim);
   const mutants: Mutant[] = [];
-  for (const file of [...ROOMS.flatMap(filesOf), ...EXAMPLES.map((name) => `test/${name}.test.ts`)]) {
+  for (const file of [
+    ...ROOMS.flatMap((room) => filesOf(ROOT, room)),
+    ...EXAMPLES.map((name) => `test/${name}.test.ts`),
+  ]) {
     const source = readFileSync(join(ROOT, file), 'utf8');
     if (!file.startsWith('machines/') || EXEMPT.test(file)) {
       write(file, source);

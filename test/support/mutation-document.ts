@@ -14,11 +14,11 @@ export function equivalenceOf({ file, kind, text }: Mutant): string | undefined 
     ?.reason;
 }
 
-function percent(part: number, whole: number): string {
+export function percent(part: number, whole: number): string {
   return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
 }
 
-function groupBy<T>(values: readonly T[], key: (value: T) => string): Map<string, T[]> {
+export function groupBy<T>(values: readonly T[], key: (value: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const value of values) groups.set(key(value), [...(groups.get(key(value)) ?? []), value]);
   return new Map([...groups].sort(([one], [other]) => (one < other ? -1 : 1)));
@@ -36,7 +36,7 @@ function scoreRows(trials: readonly Trial[], key: (trial: Trial) => string): str
 
 const HEAD = ['| | mutants | noticed | equivalent | survivors | score |', '|---|--:|--:|--:|--:|--:|'];
 
-function code(text: string): string {
+export function code(text: string): string {
   return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
 

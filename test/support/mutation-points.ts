@@ -157,10 +157,12 @@ export class Instrumenter {
     );
   }
 
-  /** Events are object literals with a type in PascalCase, in arrays. */
+  /** Events are object literals with a type in PascalCase, in arrays; what a call makes may be spread among them. */
   private elements(node: Node): void {
-    for (const element of Array.isArray(node['elements']) ? node['elements'] : []) {
-      if (!isNode(element) || !this.isEvent(element)) continue;
+    const elements = Array.isArray(node['elements']) ? node['elements'].filter(isNode) : [];
+    for (const element of elements) {
+      const spread = element.type === 'SpreadElement' && isNode(element['argument']);
+      if (!this.isEvent(element) && !spread) continue;
       const id = this.mutant(element, 'forget an event');
       this.wrap(element, `...(${SWITCH} === ${id} ? [] : [`, '])');
     }
