@@ -78,7 +78,9 @@ export function registerVerify(program: Command): void {
 function properties(id: string, before: PropertyId[] | undefined): PropertyId[] {
   const known = PROPERTIES.find((property) => property.id === id.toUpperCase());
   if (known === undefined)
-    throw new InvalidArgumentError(`expected a property from P01 to ${PROPERTIES.at(-1)?.id}.`);
+    throw new InvalidArgumentError(
+      'expected a property such as P01 or G01, as docs/PROPOSALS.md lists them.',
+    );
   return [...(before ?? []), known.id];
 }
 

@@ -1,5 +1,6 @@
-/** All properties that a proposal is held against, in the order of their numbers. */
+/** All properties that a proposal is held against: those of the mails in the order of their numbers, then those of any design. */
 import { faultProperties } from './properties/faults.ts';
+import { generalProperties } from './properties/general.ts';
 import { groupProperties } from './properties/groups.ts';
 import { kindProperties } from './properties/kinds.ts';
 import { memoryProperties } from './properties/memory.ts';
@@ -12,4 +13,6 @@ export const PROPERTIES: readonly PropertySpec[] = [
   ...memoryProperties,
   ...faultProperties,
   ...groupProperties,
-].sort((one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)));
+]
+  .sort((one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)))
+  .concat(generalProperties);

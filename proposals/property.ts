@@ -6,8 +6,8 @@ import type { Ground } from './setup.ts';
 import type { SetupId } from './setups.ts';
 import type { ArgsOf, Verb } from './verb.ts';
 
-/** P01 to P60, as docs/PROPOSALS.md lists them. */
-export type PropertyId = `P${number}`;
+/** P01 to P60 are those of the mails, as docs/PROPOSALS.md lists them; G01 and on are kept by any design. */
+export type PropertyId = `P${number}` | `G${number}`;
 
 /** A state as a property looks at it. */
 export interface Look {

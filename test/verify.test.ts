@@ -97,7 +97,7 @@ describe('ioasis verify', () => {
 
   it.each([
     [['no-such-proposal'], /expected one of the proposals .*iommufd-rfc-2021-09.*found no-such-proposal/],
-    [[RFC, '--property', 'P99'], /expected a property from P01 to/],
+    [[RFC, '--property', 'P99'], /expected a property such as P01/],
     [[RFC, '--platform', 'sparc'], /Allowed choices are intel, arm, amd/],
     [[RFC, '--depth', '0'], /expected a whole number from 1 on/],
   ])('refuses %j in one line, with status 2', (args, message) => {
