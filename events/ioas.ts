@@ -52,6 +52,8 @@ export type IoasEvent =
       pages: NewPages | undefined;
       captures: readonly Capture[];
     }>
+  /** Areas were mapped and nobody knows at which IOVA: what is where in this IOAS is not known any more. */
+  | Readonly<{ type: 'AreasAdrift'; context: number; id: number }>
   | Readonly<{ type: 'AreaUnmapped'; context: number; id: number; iova: bigint }>
   | Readonly<{ type: 'AreaSplit'; context: number; id: number; iova: bigint; at: bigint }>
   | Readonly<{ type: 'LargePagesSet'; context: number; id: number; enabled: boolean }>

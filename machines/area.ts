@@ -2,10 +2,11 @@
 
 import type { NewPages } from '../events/ioas.ts';
 import type { IoasCopy, IoasMap, IoasMapFile, IoasUnmap } from '../events/ioas-command.ts';
-import { done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+import { done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { type Area, areaAt, nextAfter, nthArea } from './area-tree.ts';
 import {
+  ALLOWED_UNKNOWN,
   MAP_FIXED_IOVA,
   MAP_READABLE,
   MAP_WRITEABLE,
@@ -87,10 +88,16 @@ function mapNew(site: Site, ioas: Ioas, pages: NewPages, map: MapArguments): Out
   });
   if (isFailure(mapping)) return failed(mapping);
   const { areas, captures } = mapping;
+  if (mapping.adrift) return adrift(site, ioas.id);
   const events = [
     { type: 'AreasMapped', context: site.context.id, id: ioas.id, areas, pages, captures },
   ] as const;
   return canRespond(site) ? done(events, { iova: mapping.iova }) : refuseAfter('respond/fault', events);
+}
+
+/** The kernel chose an IOVA in ranges that nobody knows, if there was room. */
+function adrift(site: Site, id: number): Outcome {
+  return undetermined(ALLOWED_UNKNOWN, [{ type: 'AreasAdrift', context: site.context.id, id }]);
 }
 
 /** iommufd_ioas_map_file(). Any file will do until its pages are wanted. */
@@ -163,6 +170,7 @@ export function decideIoasCopy(site: Site, original: IoasCopy): Outcome {
   });
   if (isFailure(mapping)) return failed(mapping);
   const { areas, captures } = mapping;
+  if (mapping.adrift) return adrift(site, target.id);
   const events = [
     { type: 'AreasMapped', context: site.context.id, id: target.id, areas, pages: undefined, captures },
   ] as const;

@@ -8,6 +8,7 @@ import {
   decideTestCreateAccess,
   decideTestDestroyAccessPages,
 } from './access.ts';
+import { whereAdrift } from './adrift.ts';
 import { decideIoasCopy, decideIoasMap, decideIoasMapFile, decideIoasUnmap } from './area.ts';
 import { decideDestroy } from './destroy.ts';
 import { decideHwptGetDirtyBitmap, decideHwptSetDirtyTracking, decideTestDirty } from './dirty.ts';
@@ -117,5 +118,6 @@ const deciders: { readonly [T in CommandType]: Decider<T> } = {
 /** What the kernel answers to `command` at `site`. Reads, never writes. */
 export function decide(site: Site, command: Command): Outcome {
   const decider = deciders[command.type] as Decider<CommandType>;
-  return decider(site, command);
+  const outcome = decider(site, command);
+  return site.context.adrift ? whereAdrift(site, command, outcome) : outcome;
 }

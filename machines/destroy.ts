@@ -1,9 +1,9 @@
 /** IOMMU_DESTROY: any object whose only reference is the table's own. */
 import type { Destroy } from '../events/ioas-command.ts';
-import { done, type Outcome, refuse, undetermined } from '../events/outcome.ts';
+import { done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
 import { mockDestroyEvents } from './binding.ts';
 import { mustBe, objectAt, type Veventq } from './objects.ts';
-import type { Site } from './site.ts';
+import { refuses, type Site } from './site.ts';
 
 /** iommufd_destroy(). */
 export function decideDestroy(site: Site, command: Destroy): Outcome {
@@ -33,7 +33,8 @@ function unseenClose(site: Site, queue: Veventq): Outcome | undefined {
     if (file?.kind !== 'eventq' || file.objectId !== queue.id || file.contextId !== site.context.id) continue;
     if (!process.closesUnseen && !site.reissued(fd)) return undefined;
     const noticed = { type: 'UnseenCloseNoticed', pid: process.pid } as const;
-    if (!site.trusting) {
+    if (refuses(site)) return refuseAfter('destroy/users', [noticed]);
+    if (!site.trusting && site.supposing === undefined) {
       return undetermined(`whether descriptor ${fd} of event queue ${queue.id} is still open`, [noticed]);
     }
     return done([

@@ -7,7 +7,7 @@ import { refusesPinAlignment } from './access.ts';
 import { type PinnedRange, planPin } from './access-pins.ts';
 import { pagesAt } from './mapping.ts';
 import { freeId, mustBe, objectOf, type Viommu } from './objects.ts';
-import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, refuses, type Site } from './site.ts';
 import { heldPage } from './user-page.ts';
 
 const PAGE = 4096n;
@@ -82,7 +82,7 @@ function pinQueue(
 
 /** Physical contiguity is not recorded: one page always is, huge pages are within themselves. */
 function contiguity(site: Site, range: PinnedRange): Failure | undefined {
-  if (site.trusting) return undefined;
+  if (site.trusting || site.supposing === 'granted') return undefined;
   let previous: { key: string; page: number; compound: boolean } | undefined;
   for (const part of range.parts) {
     const source = pagesAt(site.context, part.pagesId);
@@ -92,10 +92,15 @@ function contiguity(site: Site, range: PinnedRange): Failure | undefined {
         throw new Error(`invariant: page ${index} of pages object ${part.pagesId} was just pinned`);
       if (previous !== undefined) {
         const follows = page.key === previous.key && page.page === previous.page + 1;
-        if (!(follows && page.compound)) return { missing: 'the physical contiguity of the pinned pages' };
+        if (!(follows && page.compound)) return scattered(site);
       }
       previous = page;
     }
   }
   return undefined;
+}
+
+function scattered(site: Site): Failure {
+  if (refuses(site)) return { rule: 'hw-queue-alloc/contiguity' };
+  return { missing: 'the physical contiguity of the pinned pages' };
 }

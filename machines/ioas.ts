@@ -58,6 +58,7 @@ export function decideIoasAllowIovas(site: Site, command: IoasAllowIovas): Outco
   for (let index = 0; index < command.numIovas; index++) {
     const range = readRange(site, Number(command.allowedIovas), index);
     if (range === 'unreadable') return refuse('ioas-allow-iovas/array');
+    if (range === 'unknown' && site.supposing === 'denied') return refuse('ioas-allow-iovas/order');
     if (range === 'unknown') {
       const forgotten = { type: 'AllowedForgotten', context: site.context.id, id: ioas.id } as const;
       return undetermined(`element ${index} of the array of ranges`, [forgotten]);

@@ -7,7 +7,7 @@ import { intersectsAny } from './intervals.ts';
 import { chooseIova } from './iova-allocation.ts';
 import { type Ioas, mustBe } from './objects.ts';
 import { newTally, type PinSource, pinRange, type Tally } from './pinning.ts';
-import type { Failure, Site } from './site.ts';
+import { type Failure, refuses, type Site } from './site.ts';
 import type { Context } from './world.ts';
 
 /** Below it the number of pages cannot wrap. */
@@ -39,12 +39,20 @@ export type MappingRequest = Readonly<{
   prot: number;
 }>;
 
+export const ALLOWED_UNKNOWN = 'the ranges that ALLOW_IOVAS allowed';
+
 /** The low twelve bits: all that an alignment can ask for. */
 function lowBitsOf(value: bigint): number {
   return Number(BigInt.asUintN(12, value));
 }
 
-export type Mapping = Readonly<{ iova: bigint; areas: MappedArea[]; captures: readonly Capture[] }>;
+/** `adrift`: the kernel chose an IOVA if it found one; this is only one that it could be. */
+export type Mapping = Readonly<{
+  iova: bigint;
+  areas: MappedArea[];
+  captures: readonly Capture[];
+  adrift: boolean;
+}>;
 
 /** iopt_map_pages(): checks in the kernel's order; the areas that would appear, or why not. */
 export function planMapping(site: Site, request: MappingRequest): Mapping | Failure {
@@ -72,7 +80,9 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
   }
   const tally = newTally();
   const failure = ioas.hwptIds.length === 0 ? undefined : fillSlices(site, tally, ioas, areas, slices);
-  return failure ?? { iova, areas, captures: tally.captures };
+  const adrift = request.iova === undefined && !ioas.allowedKnown && !site.trusting;
+  if (failure !== undefined) return adrift ? { missing: ALLOWED_UNKNOWN } : failure;
+  return { iova, areas, captures: tally.captures, adrift };
 }
 
 /** Whether a slice ends beyond its pages: only where their number has wrapped. */
@@ -83,19 +93,18 @@ function endsBeyond({ source, startByte, length }: Slice): boolean {
 function chosen(site: Site, request: MappingRequest): bigint | Failure {
   const { ioas, length, addr } = request;
   if (site.trusting && site.adoptedIova !== undefined) return site.adoptedIova;
-  if (!ioas.allowedKnown) return { missing: 'the ranges that ALLOW_IOVAS allowed' };
   const iova = chooseIova({
     length,
     addr,
     align: BigInt(ioas.align),
     reserved: ioas.reserved,
-    allowed: ioas.allowed,
+    allowed: ioas.allowedKnown ? ioas.allowed : [],
     areas: ioas.areas,
     thpCap: site.kernel.hugePageSize,
   });
   if (iova === 'EOVERFLOW') return { rule: 'map/auto-length' };
   if (iova === 'EINVAL') return { rule: 'map/auto-alignment' };
-  return iova === 'ENOSPC' ? { rule: 'map/no-space' } : iova;
+  return iova === 'ENOSPC' || (!ioas.allowedKnown && refuses(site)) ? { rule: 'map/no-space' } : iova;
 }
 
 function fixed(ioas: Ioas, iova: bigint, length: bigint): bigint | Failure {

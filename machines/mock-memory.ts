@@ -10,10 +10,10 @@ import type {
 } from '../events/test-command.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { areaAt, firstIntersecting } from './area-tree.ts';
-import { intersectsAny } from './intervals.ts';
-import { pagesAt } from './mapping.ts';
+import { holesOf, intersectsAny } from './intervals.ts';
+import { ALLOWED_UNKNOWN, pagesAt } from './mapping.ts';
 import { type Ioas, mustBe, objectOf } from './objects.ts';
-import { failed, isFailure, type Site } from './site.ts';
+import { failed, isFailure, refuses, type Site } from './site.ts';
 import { currentPage, heldPage, type PageIdentity, samePage } from './user-page.ts';
 import { type Context, openFileAt } from './world.ts';
 
@@ -24,7 +24,13 @@ const MEMORY_LIMIT_MIN = 12;
 
 /** Whether a reservation may enter an IOAS: neither an area nor an allowed range may be there. */
 export function refusesReservation(ioas: Ioas, start: bigint, last: bigint): boolean {
-  return firstIntersecting(ioas.areas, start, last) !== undefined || intersectsAny(ioas.allowed, start, last);
+  if (firstIntersecting(ioas.areas, start, last) !== undefined) return true;
+  return ioas.allowedKnown && intersectsAny(ioas.allowed, start, last);
+}
+
+/** Whether allowed ranges that nobody knows may be there: they are never where something is reserved already. */
+export function mayBeAllowed(ioas: Ioas, start: bigint, last: bigint): boolean {
+  return !ioas.allowedKnown && holesOf(ioas.reserved, start, last).length > 0;
 }
 
 /** iommufd_test_add_reserved(). */
@@ -36,7 +42,8 @@ export function decideTestAddReserved(site: Site, command: TestAddReserved): Out
   const ioas = objectOf(site.context, id, 'ioas');
   if (ioas === undefined) return refuse('ioas/exists');
   if (refusesReservation(ioas, start, last)) return refuse('reserve/in-use');
-  if (!ioas.allowedKnown && !site.trusting) return undetermined('the ranges that ALLOW_IOVAS allowed');
+  if (mayBeAllowed(ioas, start, last) && !site.trusting && site.supposing !== 'granted')
+    return refuses(site) ? refuse('reserve/in-use') : undetermined(ALLOWED_UNKNOWN);
   return done([{ type: 'RangeReserved', context: site.context.id, id, start, last, owner: 'test' }]);
 }
 

@@ -27,6 +27,8 @@ export interface Ioas extends Base {
   allowed: Range[];
   /** False after a list was set that the recording does not hold. */
   allowedKnown: boolean;
+  /** It has areas, or had some, of which nobody knows where they are. */
+  adrift?: boolean;
   /** Paging HWPTs in creation order; the first is the storage domain. */
   hwptIds: number[];
   accessIds: number[];

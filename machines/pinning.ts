@@ -62,7 +62,8 @@ export function pinRange(
       source.kind === 'user'
         ? pinUser(site, source, from, to, pieces)
         : pinFile(site, source, from, to, pieces);
-    if (failure !== undefined && !site.trusting) return failure;
+    if (failure !== undefined && !site.trusting && !('missing' in failure && site.supposing === 'granted'))
+      return failure;
     if (failure !== undefined) trust(source, from, to, pieces);
     count += to - from + 1;
   }

@@ -11,6 +11,12 @@ import type { Context, OpenFile, Process, World } from './world.ts';
 /** What the recording says of the descriptor that a MAP_FILE names. */
 export type DescriptorFact = Readonly<{ open: boolean; ino: number; size: bigint; type: string }>;
 
+/**
+ * How a missing fact may be: as the call needs it, in a second way that lets the call succeed, or against it. Where the recording
+ * does not tell, each way is decided. `denied`: the recording tells that the call was refused.
+ */
+export type Supposition = 'granted' | 'otherwise' | 'refused' | 'denied';
+
 /** Filled anew for each call; deciders only read it. */
 export interface Site {
   world: World;
@@ -33,6 +39,8 @@ export interface Site {
   newFd: number;
   /** The call is known to have succeeded: memory that looks unpinnable is taken to be fine. */
   trusting: boolean;
+  /** With a missing fact: what to take for it instead of answering that it is missing. */
+  supposing?: Supposition | undefined;
   /** Whether the lines to come hand this descriptor number out again without a close before. */
   reissued: (fd: number) => boolean;
   /** With `trusting`: the IOVA that the kernel chose. */
@@ -45,6 +53,11 @@ export const CAP_SYS_RESOURCE = 24n;
 
 export function capable(site: Site, capability: bigint): boolean {
   return ((site.process.capabilities >> capability) & 1n) === 1n;
+}
+
+/** Whether the missing fact is to be taken to be against the call. */
+export function refuses({ supposing }: Site): boolean {
+  return supposing === 'refused' || supposing === 'denied';
 }
 
 /** Whether the response struct can be written back: copy_to_user() of min(size, struct size) bytes. */

@@ -112,6 +112,8 @@ export interface Context {
   refs: number;
   /** The invariant that broke here; nothing is claimed afterwards. */
   broken: string;
+  /** Some IOAS has areas of which nobody knows where they are. */
+  adrift?: boolean;
 }
 
 /** The whole machine as far as the uAPI can tell. */

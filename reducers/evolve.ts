@@ -18,6 +18,7 @@ const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) =
   IoasAllocated: reduceIoas,
   RangesAllowed: reduceIoas,
   AllowedForgotten: reduceIoas,
+  AreasAdrift: reduceIoas,
   RangeReserved: reduceIoas,
   ReservationsDropped: reduceIoas,
   AreasMapped: reduceIoas,

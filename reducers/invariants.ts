@@ -54,6 +54,7 @@ const reach: Readonly<Record<EventType, number>> = {
   RangeReserved: 0,
   ReservationsDropped: SPACES,
   AreasMapped: MEMORY | CHARGES,
+  AreasAdrift: 0,
   AreaUnmapped: MEMORY | CHARGES,
   AreaSplit: MEMORY | SPACES,
   LargePagesSet: 0,

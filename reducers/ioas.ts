@@ -76,6 +76,10 @@ export function reduceIoas(world: World, event: IoasEvent): void {
     case 'AllowedForgotten':
       mustBe(context, event.id, 'ioas').allowedKnown = false;
       return;
+    case 'AreasAdrift':
+      mustBe(context, event.id, 'ioas').adrift = true;
+      context.adrift = true;
+      return;
     case 'RangeReserved':
       mustBe(context, event.id, 'ioas').reserved.push({
         start: event.start,

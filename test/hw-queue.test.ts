@@ -127,6 +127,11 @@ describe('HwQueueAlloc', () => {
     const missing = unknown('the physical contiguity of the pinned pages');
     const world = MV().after(map({ length: 0x2000n }));
     expect(world.when(hwQueueAlloc({ length: 0x2000n }))).toEqual(missing);
+    const scattered = refusal('hw-queue-alloc/contiguity', 'EFAULT');
+    expect(world.when(hwQueueAlloc({ length: 0x2000n }), { supposing: 'refused' })).toEqual(scattered);
+    expect(world.when(hwQueueAlloc({ length: 0x2000n }), { supposing: 'granted' })).toEqual({
+      outHwQueueId: 7,
+    });
     const two = MV().after(
       map({ userVa: BigInt(HUGE) }),
       map({ userVa: BigInt(HUGE + 0x4000), iova: APERTURE + 0x1000n }),

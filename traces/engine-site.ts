@@ -2,7 +2,7 @@
 import type { AddressSpace } from '../machines/address-space.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
-import type { DescriptorFact, Site } from '../machines/site.ts';
+import type { DescriptorFact, Site, Supposition } from '../machines/site.ts';
 import { type Context, type OpenFile, openFileAt, type Process, type World } from '../machines/world.ts';
 import { processOf } from '../reducers/process.ts';
 import { issuedBy } from './new-descriptor.ts';
@@ -53,6 +53,7 @@ export class EngineSite implements Site {
   descriptor: DescriptorFact | undefined = undefined;
   newFd = -1;
   trusting = false;
+  supposing: Supposition | undefined = undefined;
   adoptedIova: bigint | undefined = undefined;
   /** The struct's bytes before the call. */
   readonly struct = new StructBuffer();

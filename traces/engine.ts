@@ -13,6 +13,7 @@ import {
   type CallLine,
   type CallResult,
   callResult,
+  type Predicted,
   uncheckedResult,
   withoutLineage,
 } from './call-result.ts';
@@ -27,6 +28,7 @@ import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
 import { newDescriptor, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
+import { adopted, denied, misses, waysOf } from './ways.ts';
 
 export type { CallLine, CallResult, Verdict } from './call-result.ts';
 
@@ -59,10 +61,11 @@ function digit(code: number): number {
   return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }
 
-/** The kernel accepted what the model refused or could not tell. */
-function misses(outcome: Outcome, ret: number): boolean {
-  return ret >= 0 && (outcome.rule !== undefined || outcome.missing !== undefined);
-}
+/** The answer of the world that an engine goes on in, and the worlds in which the call went otherwise. */
+export type Fork = Readonly<{
+  own: CallResult | undefined;
+  others: readonly Readonly<{ engine: ReplayEngine; result: CallResult }>[];
+}>;
 
 export class ReplayEngine {
   readonly world: World;
@@ -75,7 +78,7 @@ export class ReplayEngine {
   /** The recording is a row of random programs. */
   private random = false;
   private readonly options: EngineOptions;
-  private fork: ReplayEngine | undefined;
+  private fork: Fork | undefined;
   /** Whether the last call's decision looked at the second buffer. */
   secondAsked = false;
   /** The last call succeeded, and the model could not do what it did. */
@@ -210,40 +213,64 @@ export class ReplayEngine {
     site.newFd = newDescriptor(entry, line, site.process);
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
-    const limit = entry === undefined ? 0 : site.structLength;
     this.secondAsked = site.secondAsked;
-    const out = structAfter(outcome, entry?.layout, site.struct, limit);
-    const ptrOut = secondAfter(outcome, site.second, this.overlay(line, out));
-    const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
+    const predicted = this.predicted(line, entry, outcome);
     let followed = outcome;
     if (line.ret !== undefined && command !== undefined && misses(outcome, line.ret)) {
       site.trusting = true;
       site.adoptedIova = recordedIova(entry, line);
-      followed = this.adopted(line.ret, outcome, decide(site, command));
-    } else if (line.ret !== undefined) followed = this.adopted(line.ret, outcome, outcome);
-    else if (outcome.missing !== undefined && command !== undefined) this.branch(command);
+      followed = adopted(line.ret, outcome, decide(site, command));
+    } else if (line.ret !== undefined) {
+      followed = adopted(line.ret, outcome, command === undefined ? outcome : denied(site, command, outcome));
+    } else if (outcome.missing !== undefined && command !== undefined) {
+      followed = this.branch(command, outcome, (way) =>
+        callResult(line, name, site.context.id, this.predicted(line, entry, way), undefined),
+      );
+    }
     const refused = followed.rule !== undefined || followed.missing !== undefined;
     this.unfollowed = line.ret !== undefined && line.ret >= 0 && refused && followed.events.length === 0;
     const broken = this.follow(followed);
-    return callResult(line, name, site.context.id, { outcome, out, ptrOut, difference }, broken);
+    return callResult(line, name, site.context.id, predicted, broken);
   }
 
-  /** The engine of the world in which the last call succeeded, if the model could not tell and the recording does not. */
-  takeFork(): ReplayEngine | undefined {
+  /** The bytes of an outcome, and what in them differs from the recording. */
+  private predicted(line: IoctlLine, entry: IoctlEntry | undefined, outcome: Outcome): Predicted {
+    const { site } = this;
+    const limit = entry === undefined ? 0 : site.structLength;
+    const out = structAfter(outcome, entry?.layout, site.struct, limit);
+    const ptrOut = secondAfter(outcome, site.second, this.overlay(line, out));
+    const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
+    return { outcome, out, ptrOut, difference };
+  }
+
+  /** How else the last call may have gone, if the model could not tell and the recording does not. */
+  takeFork(): Fork | undefined {
     const { fork } = this;
     this.fork = undefined;
     return fork;
   }
 
-  private branch(command: Command): void {
-    this.site.trusting = true;
-    this.site.adoptedIova = undefined;
-    const trusted = decide(this.site, command);
-    this.site.trusting = false;
-    if (trusted.missing !== undefined || trusted.events.length === 0) return;
-    const fork = this.clone();
-    fork.apply(trusted.events);
-    this.fork = fork;
+  /**
+   * The ways in which a call may have gone that cannot be told. This engine goes on in the last of them; each of the others has
+   * an engine of its own. Answers the outcome that this one follows.
+   */
+  private branch(command: Command, outcome: Outcome, answer: (outcome: Outcome) => CallResult): Outcome {
+    const ways = waysOf(this.site, command);
+    if (!ways.some(({ events }) => events.length > 0)) return outcome;
+    // Refused in a way that nobody modelled: the world stays, and so does the doubt.
+    const own = ways.at(-1)?.rule === undefined ? undefined : ways.pop();
+    const others = ways.map((way) => {
+      const engine = this.clone();
+      engine.apply(way.events);
+      return { engine, result: answer(way) };
+    });
+    this.fork = { own: own === undefined ? undefined : answer(own), others };
+    return own ?? outcome;
+  }
+
+  /** Goes on in the world of another engine, which is not to be used any more. */
+  become(other: ReplayEngine): void {
+    Object.assign(this.world, other.world);
   }
 
   /** An engine that goes on from here without this one noticing; nobody is told of what it does. */
@@ -301,7 +328,7 @@ export class ReplayEngine {
         : line.ev === 'read'
           ? compareRead(line, outcome)
           : compareWrite(line, outcome);
-    const settled = this.follow(line.ret === undefined ? outcome : this.adopted(line.ret, outcome, outcome));
+    const settled = this.follow(line.ret === undefined ? outcome : adopted(line.ret, outcome, outcome));
     return callResult(
       line,
       name,
@@ -319,7 +346,7 @@ export class ReplayEngine {
     const outcome = decideMapping(site, line);
     const difference = compareMmap(line, outcome);
     const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
-    const settled = this.follow(ret === undefined ? outcome : this.adopted(ret, outcome, outcome));
+    const settled = this.follow(ret === undefined ? outcome : adopted(ret, outcome, outcome));
     return callResult(
       line,
       'mmap',
@@ -327,16 +354,6 @@ export class ReplayEngine {
       { outcome, out: undefined, ptrOut: undefined, difference },
       settled,
     );
-  }
-
-  /**
-   * What the world follows: the prediction where it fits. What the kernel did differently is adopted where it can: a call that
-   * failed there leaves only what failing leaves; for one that succeeded there, `trusted` was decided with every unknown fact
-   * taken as given.
-   */
-  private adopted(ret: number, outcome: Outcome, trusted: Outcome): Outcome {
-    if (misses(outcome, ret)) return trusted.missing === undefined ? trusted : outcome;
-    return ret < 0 && outcome.rule === undefined && outcome.missing === undefined ? DONE : outcome;
   }
 
   /** Applies the events; answers the invariant that broke, if one did. */

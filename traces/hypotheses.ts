@@ -1,74 +1,186 @@
 /**
- * Replay without results: where a call could have succeeded or failed, both worlds are followed, and only what they agree on
- * is claimed.
+ * Replay where a fact is missing: a call that could have gone one way or the other is followed in both worlds, and only what
+ * they agree on is claimed. What the program names later tells which world it lives in: programs name what exists, nearly
+ * always. So answers are provisional as long as there are several worlds; see revised().
  */
 import { type DmaOutcome, decideDma } from '../machines/dma.ts';
-import { doubtful } from './call-result.ts';
+import { type CallResult, doubtful } from './call-result.ts';
 import { dmaAccess } from './dma-line.ts';
 import { sameDma } from './dma-result.ts';
-import type { CallResult, ReplayEngine } from './engine.ts';
+import type { ReplayEngine } from './engine.ts';
 import { errnoOfOutcome } from './prediction.ts';
 import type { DmaLine, RecordedLine } from './recording.ts';
+import { dangling, referencesOf } from './references.ts';
 
-/** Worlds followed at a time; a recording that needs more is followed in these. */
-const WORLDS_MAX = 12;
+/** Worlds followed at a time. */
+const WORLDS_MAX = 48;
+/**
+ * A world is given up when it leaves this many names dangling more than another one. In the fuzzed programs of the corpus one
+ * name in six dangles, in all others fewer: the odds against such a world are 5 to the fourth.
+ */
+const DANGLING_MAX = 4;
 
-type Alternative = Readonly<{ engine: ReplayEngine; context: number; reason: string }>;
+type Alternative = {
+  readonly engine: ReplayEngine;
+  /** Names that meant nothing in this world. */
+  dangling: number;
+};
+
+/** A call answered while there were several worlds: what each said; undefined where it could not tell. */
+type Held = Readonly<{ given: CallResult; answers: Map<Alternative, CallResult> }>;
+
+/** Answers that may still be revised; what is older stands as it was given. */
+export const HELD_MAX = 4096;
 
 export class Hypotheses {
   private readonly main: ReplayEngine;
-  private others: Alternative[] = [];
+  private readonly own: Alternative;
+  private worlds: Alternative[];
+  /** Contexts in which the worlds differ, and why. */
+  private readonly disputed = new Map<number, string>();
+  /** More worlds than are followed: of what is disputed nothing is claimed. */
+  private crowded = false;
+  private held: Held[] = [];
+  private readonly revisions = new Map<CallResult, CallResult>();
 
   constructor(main: ReplayEngine) {
     this.main = main;
+    this.own = { engine: main, dangling: 0 };
+    this.worlds = [this.own];
   }
 
-  /** As ReplayEngine.feed(): the answer of the main world, unless another one contradicts it. */
+  /** Whether the answers given so far are the last word. */
+  get settled(): boolean {
+    return this.worlds.length === 1;
+  }
+
+  /** The last word on an answer of feed(), once all is settled; asked once for each answer. */
+  revised(given: CallResult): CallResult {
+    if (this.revisions.size === 0) return given;
+    const last = this.revisions.get(given);
+    if (last === undefined) return given;
+    this.revisions.delete(given);
+    return last;
+  }
+
+  /** As ReplayEngine.feed(): what all worlds agree on. */
   feed(line: RecordedLine): CallResult | undefined {
-    const result = this.step(this.main, line);
-    if (this.others.length === 0) return result;
-    let answer = result;
-    const claims = result?.verdict !== 'undetermined' && result?.verdict !== 'unchecked';
-    for (const other of this.others.slice()) {
-      if (other.engine.seenLast === line) continue;
-      const differing = this.step(other.engine, line);
-      if (!claims || answer !== result || result === undefined || differing === undefined) continue;
-      if (!agree(result, differing)) answer = doubtful(result, other.reason);
+    if (this.settled) return this.alone(line);
+    this.weigh(line);
+    const answers = new Map<Alternative, CallResult>();
+    for (const world of this.worlds.slice()) {
+      const result = world.engine.feed(line);
+      if (result !== undefined) answers.set(world, result);
+      this.divide(world, answers, result);
     }
-    if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.forget();
-    return answer;
+    const given = this.agreed(answers);
+    if (given !== undefined) this.held.push({ given, answers });
+    if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.leave();
+    this.giveUp();
+    return given;
   }
 
   /** The outcome of DMA in the main world is not that in another one: the fact that both leave open. */
   doubtOf(line: DmaLine, outcome: DmaOutcome): string | undefined {
-    const differing = this.others.find(
-      ({ engine }) => !sameDma(decideDma(engine.world, dmaAccess(line)), outcome),
-    );
-    return differing?.reason;
+    const access = dmaAccess(line);
+    const alike = this.worlds.every(({ engine }) => sameDma(decideDma(engine.world, access), outcome));
+    return alike ? undefined : [...this.disputed.values()].join('; ');
   }
 
   finish(): void {
-    this.main.finish();
-    this.others = [];
+    for (const { engine } of this.worlds) engine.finish();
+    this.conclude();
   }
 
-  /** Feeds one world; a call that it cannot tell gives birth to the world in which the call succeeded. */
-  private step(engine: ReplayEngine, line: RecordedLine): CallResult | undefined {
-    const result = engine.feed(line);
-    const born = engine.takeFork();
-    if (born !== undefined && result !== undefined && this.others.length < WORLDS_MAX) {
-      const reason = `whether call ${result.line.seq} succeeded: ${result.outcome.missing}`;
-      this.others.push({ engine: born, context: result.context, reason });
-    }
+  private alone(line: RecordedLine): CallResult | undefined {
+    const result = this.main.feed(line);
+    const answers = new Map<Alternative, CallResult>();
+    this.divide(this.own, answers, result);
+    if (result !== undefined && !this.settled) this.held.push({ given: result, answers });
     return result;
   }
 
-  /** Worlds differ only within a context: when it is gone from both, they are one again. */
-  private forget(): void {
-    this.others = this.others.filter(
-      ({ engine, context }) => engine.world.contexts.has(context) || this.main.world.contexts.has(context),
-    );
+  /** Worlds in which the call went otherwise begin. */
+  private divide(
+    world: Alternative,
+    answers: Map<Alternative, CallResult>,
+    result: CallResult | undefined,
+  ): void {
+    const fork = world.engine.takeFork();
+    if (fork === undefined || result === undefined) return;
+    this.disputed.set(result.context, `whether call ${result.line.seq} succeeded: ${result.outcome.missing}`);
+    if (this.worlds.length + fork.others.length > WORLDS_MAX) {
+      this.crowded = true;
+      return;
+    }
+    if (fork.own !== undefined) answers.set(world, fork.own);
+    for (const other of fork.others) {
+      const born = { engine: other.engine, dangling: world.dangling };
+      for (const { answers: before } of this.held) {
+        const inherited = before.get(world);
+        if (inherited !== undefined) before.set(born, inherited);
+      }
+      answers.set(born, other.result);
+      this.worlds.push(born);
+    }
   }
+
+  /** What the line names exists or not, in each world. */
+  private weigh(line: RecordedLine): void {
+    if (!('fd' in line) || line.fd === undefined) return;
+    const { pid, fd } = line;
+    const references = referencesOf(this.main.world, line);
+    if (references.length === 0) return;
+    for (const world of this.worlds) world.dangling += dangling(world.engine.world, { pid, fd }, references);
+  }
+
+  /** The answer of all these worlds; undetermined where they differ, or where one of them cannot tell. */
+  private agreed(answers: ReadonlyMap<Alternative, CallResult>, given?: CallResult): CallResult | undefined {
+    const said = this.worlds.map((world) => answers.get(world));
+    const [first] = said;
+    const any = given ?? first ?? said.find((one) => one !== undefined);
+    if (any === undefined) return undefined;
+    const reason = this.disputed.get(any.context);
+    if (this.crowded && reason !== undefined) return doubtful(any, reason);
+    const unsure = said.find((one) => one === undefined || !claims(one));
+    if (unsure !== undefined) return unsure;
+    const same = first !== undefined && said.every((one) => one !== undefined && agree(first, one));
+    return same ? first : doubtful(any, reason ?? 'what an earlier call did');
+  }
+
+  /** Worlds in which the program would name too much that is not there. */
+  private giveUp(): void {
+    const least = Math.min(...this.worlds.map((world) => world.dangling));
+    this.worlds = this.worlds.filter((world) => world.dangling < least + DANGLING_MAX);
+    if (this.settled) this.conclude();
+    if (this.held.length > HELD_MAX) this.held.shift();
+  }
+
+  /** Worlds differ only within a context: when it is gone from all, they are one again. */
+  private leave(): void {
+    for (const context of this.disputed.keys())
+      if (this.worlds.some(({ engine }) => engine.world.contexts.has(context))) return;
+    this.conclude();
+  }
+
+  /** Goes on in the world that is left, or in the likeliest of some that are alike by now. */
+  private conclude(): void {
+    for (const { given, answers } of this.held) {
+      const last = this.agreed(answers, given);
+      if (last !== undefined && last !== given) this.revisions.set(given, last);
+    }
+    const [best = this.own] = this.worlds.toSorted((one, other) => one.dangling - other.dangling);
+    if (best !== this.own) this.main.become(best.engine);
+    this.own.dangling = 0;
+    this.worlds = [this.own];
+    this.held = [];
+    this.crowded = false;
+    this.disputed.clear();
+  }
+}
+
+function claims({ verdict }: CallResult): boolean {
+  return verdict !== 'undetermined' && verdict !== 'unchecked';
 }
 
 function agree(one: CallResult, other: CallResult): boolean {

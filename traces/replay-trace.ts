@@ -8,7 +8,7 @@ import { doubtful } from './call-result.ts';
 import { CaptureDoubts } from './capture-doubts.ts';
 import { type DmaResult, dmaResult } from './dma-result.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
-import { Hypotheses } from './hypotheses.ts';
+import { HELD_MAX, Hypotheses } from './hypotheses.ts';
 import type { TextFormat } from './import/recognise.ts';
 import {
   explainedAsRecorded,
@@ -161,6 +161,9 @@ class TraceReplay {
   private readonly lineNumbers: number[] = [];
   private session: Session | undefined;
   private feed: CaptureDoubts | undefined;
+  private hypotheses: Hypotheses | undefined;
+  /** Answers that later lines may still revise, oldest first. */
+  private readonly waiting: CallResult[] = [];
   private seq = 0;
   private stopped = false;
 
@@ -186,7 +189,9 @@ class TraceReplay {
   /** The recording ends, or another begins. */
   finish(): void {
     const { feed } = this;
-    if (feed !== undefined) this.guarded(0, () => feed.finish());
+    if (feed === undefined) return;
+    this.guarded(0, () => feed.finish());
+    this.handOn();
   }
 
   private next(): 'stop' | undefined {
@@ -224,12 +229,10 @@ class TraceReplay {
       this.receiver.onWindow?.(linearised(calls, explanation));
       return explanation.kind === 'undecided' ? answered.map(unordered) : answered;
     });
-    for (const result of results) {
-      if (this.receiver.onCall(result, session) !== 'stop') continue;
-      this.stopped = true;
-      return 'stop';
-    }
-    return undefined;
+    this.waiting.push(...results);
+    if (this.handOn() !== 'stop') return undefined;
+    this.stopped = true;
+    return 'stop';
   }
 
   /** The answers in the order of the recording. */
@@ -247,11 +250,29 @@ class TraceReplay {
   private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
     const { session, feed } = this;
     if (line.ev === 'trace') return this.begin(line, lineNumber);
-    if (session === undefined || feed === undefined || line.seq > this.until) return 'stop';
+    if (session === undefined || feed === undefined || line.seq > this.until) {
+      this.handOn(true);
+      return 'stop';
+    }
     this.seq = line.seq;
     const result = this.guarded(lineNumber, () => feed.feed(line));
-    if (result === undefined) return undefined;
-    return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
+    if (result === undefined) return this.waiting.length === 0 ? undefined : this.handOn();
+    if (this.waiting.length === 0 && this.hypotheses?.settled)
+      return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
+    this.waiting.push(result);
+    return this.handOn();
+  }
+
+  /** Hands on what no later line can revise. */
+  private handOn(all = false): 'stop' | undefined {
+    const { session, hypotheses, waiting } = this;
+    if (session === undefined || hypotheses === undefined) return undefined;
+    const kept = hypotheses.settled || all ? 0 : HELD_MAX;
+    while (waiting.length > kept) {
+      const result = hypotheses.revised(waiting.shift() as CallResult);
+      if (this.receiver.onCall(result, session) === 'stop') return 'stop';
+    }
+    return undefined;
   }
 
   /** Whatever `run` throws is a defect of the model. */
@@ -259,6 +280,7 @@ class TraceReplay {
     try {
       return run();
     } catch (cause) {
+      this.handOn(true);
       throw new ModelDefect({ file: this.file, line }, this.seq, cause);
     }
   }
@@ -286,6 +308,7 @@ class TraceReplay {
     session.engine.upcoming = this.upcoming;
     worlds = new Hypotheses(session.engine);
     doubts = new CaptureDoubts(worlds, session.engine, header);
+    this.hypotheses = worlds;
     this.feed = doubts;
     this.receiver.onSession?.(session);
   }

@@ -75,6 +75,11 @@ export const viommuRules = {
     'iommufd_hw_queue_alloc_ioctl',
     'the driver has no HW queue of this type',
   ),
+  'hw-queue-alloc/contiguity': rule(
+    'EFAULT',
+    'iommufd_hw_queue_alloc_phys',
+    'the pages of the queue do not follow each other in physical memory',
+  ),
   'hw-queue-alloc/pages-overflow': rule(
     'ERANGE',
     'iommufd_hw_queue_alloc_phys',

@@ -75,10 +75,25 @@ function allocPaging(site: Site, { traits, flags, data }: PagingRequest): Domain
   if (data.type !== HWPT_DATA_SELFTEST) return { rule: 'mock/paging-data' };
   if (data.length < 4 || data.length > 8) return { rule: 'mock/data-length' };
   const bytes = readSecond(site, data.address, 0, data.length, 'mock/data-fault');
-  if (isFailure(bytes)) return 'missing' in bytes && site.trusting ? DEFAULT_DOMAIN : bytes;
+  if (isFailure(bytes)) return 'missing' in bytes ? unseenFormat(site, bytes) : bytes;
   const kind = word(bytes, 1);
   if (kind > 1) return { rule: 'mock/page-table-type' };
   return kind === 1 ? HUGE_DOMAIN : DEFAULT_DOMAIN;
+}
+
+/** The data that says which page table is wanted was not recorded. */
+function unseenFormat(site: Site, failure: Failure): Domain | Failure {
+  switch (site.supposing) {
+    case 'granted':
+      return DEFAULT_DOMAIN;
+    case 'otherwise':
+      return HUGE_DOMAIN;
+    case 'refused':
+    case 'denied':
+      return { rule: 'mock/page-table-type' };
+    default:
+      return site.trusting ? DEFAULT_DOMAIN : failure;
+  }
 }
 
 function allocNested(site: Site, { data }: NestedRequest): Nested | Failure {

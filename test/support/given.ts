@@ -12,7 +12,7 @@ import { decideFaultRead, decideFaultWrite } from '../../machines/fault.ts';
 import { type KernelProfile, kernelProfiles } from '../../machines/kernel-profile.ts';
 import { mustBe } from '../../machines/objects.ts';
 import type { Platform } from '../../machines/platform.ts';
-import type { DescriptorFact, Site } from '../../machines/site.ts';
+import type { DescriptorFact, Site, Supposition } from '../../machines/site.ts';
 import { decideVeventqRead } from '../../machines/veventq.ts';
 import { decideMmap, type MmapRequest } from '../../machines/viommu.ts';
 import { type Context, emptyWorld, type OpenFile, type World } from '../../machines/world.ts';
@@ -62,6 +62,8 @@ export type CallOptions = Readonly<{
   /** The call is known to have succeeded, at this IOVA where the kernel chose one. */
   trusting?: boolean;
   adoptedIova?: bigint;
+  /** What is taken for a fact that is missing. */
+  supposing?: Supposition;
 }>;
 
 /** What was answered: a refusal by its rule, a missing fact, or success with the fields written back. */
@@ -178,6 +180,7 @@ export class Given {
       newFd: this.freeDescriptor(pid),
       trusting: options.trusting ?? false,
       adoptedIova: options.adoptedIova,
+      supposing: options.supposing,
       reissued: () => options.reissued ?? false,
     };
   }
