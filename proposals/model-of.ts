@@ -53,6 +53,7 @@ export function lookAt(design: Design, state: DesignState): Look {
       const decision = decideDesign(design, state, verb, args);
       return decision === undefined || isRefusal(decision) ? [] : decision;
     },
+    mentions: (verb) => design.commands.get(verb)?.mentions ?? [],
     report: (device) => design.proposal.report?.(state, device, design.ground),
   };
 }

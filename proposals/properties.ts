@@ -1,9 +1,12 @@
 /** All properties that a proposal is held against: those of the mails in the order of their numbers, then those of any design. */
+import { enqcmdProperties } from './properties/enqcmd.ts';
 import { faultProperties } from './properties/faults.ts';
 import { generalProperties } from './properties/general.ts';
 import { groupProperties } from './properties/groups.ts';
 import { kindProperties } from './properties/kinds.ts';
+import { mediatedProperties } from './properties/mediated.ts';
 import { memoryProperties } from './properties/memory.ts';
+import { pasidProperties } from './properties/pasid.ts';
 import { routeProperties } from './properties/routes.ts';
 import type { PropertySpec } from './property.ts';
 
@@ -13,6 +16,9 @@ export const PROPERTIES: readonly PropertySpec[] = [
   ...memoryProperties,
   ...faultProperties,
   ...groupProperties,
+  ...pasidProperties,
+  ...mediatedProperties,
+  ...enqcmdProperties,
 ]
   .sort((one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)))
   .concat(generalProperties);

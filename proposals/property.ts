@@ -1,8 +1,8 @@
 /** What can be claimed of a proposal: a situation, what holds whenever it arises, and who says so. */
 import type { DesignEvent } from './design-event.ts';
 import type { DesignState } from './design-state.ts';
-import type { DeviceReport, Proposal } from './proposal.ts';
-import type { Ground } from './setup.ts';
+import type { DeviceReport, Mention, Proposal } from './proposal.ts';
+import type { Ground, Platform } from './setup.ts';
 import type { SetupId } from './setups.ts';
 import type { ArgsOf, Verb } from './verb.ts';
 
@@ -17,6 +17,8 @@ export interface Look {
   accepts<V extends Verb>(verb: V, args: ArgsOf<V>): boolean;
   /** What would happen at these words; nothing where they are refused. */
   decides<V extends Verb>(verb: V, args: ArgsOf<V>): readonly DesignEvent[];
+  /** Which numbers the command tells the user, or is told by it. */
+  mentions(verb: Verb): readonly Mention[];
   /** What it tells of a device. */
   report(device: number): DeviceReport | undefined;
 }
@@ -42,6 +44,8 @@ export type StateProperty = PropertyBase &
     needs: readonly (readonly Verb[])[];
     /** The situation that it speaks of; where none is reached, it says nothing. */
     arises: (look: Look) => boolean;
+    /** Why it cannot be reached on some platforms, whatever is proposed. */
+    unreached?: Readonly<Partial<Record<Platform, string>>>;
     holds: (look: Look) => boolean;
   }>;
 

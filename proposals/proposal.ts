@@ -27,6 +27,9 @@ export function isRefusal(decision: Decision): decision is Refusal {
 /** The descriptor that a command is given to, or who acts without one. */
 export type Addressee = 'iommu' | 'device' | 'kvm' | 'vmm' | 'guest' | 'host' | 'hardware';
 
+/** The user's number for a PASID, the one on the bus, a device or a group. */
+export type Mention = 'vpasid' | 'ppasid' | 'device' | 'group';
+
 export type DesignCommand = Readonly<{
   verb: Verb;
   /** As the text calls it. */
@@ -34,7 +37,7 @@ export type DesignCommand = Readonly<{
   on: Addressee;
   source: string;
   /** Numbers of which space the command tells the user, or is told by it: for properties of layering. */
-  mentions?: readonly ('vpasid' | 'ppasid' | 'device' | 'group')[];
+  mentions?: readonly Mention[];
   decide: (state: DesignState, args: Args, ground: Ground) => Decision;
 }>;
 

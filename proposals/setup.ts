@@ -52,6 +52,8 @@ export type Setup = Readonly<{
   prelude: readonly PreludeStep[];
 }>;
 
+export type SetupDraft = Omit<Setup, 'id'>;
+
 /** What is fixed while a search goes on. */
 export type Ground = Readonly<{
   platform: Platform;
@@ -94,6 +96,11 @@ export function mdev(number: number, parent: number, changes: Partial<DeviceTrai
   return { ...PDEV, kind: 'mdev', rid: parent, group: number, ...changes };
 }
 
+/** A device that its driver isolates by software, with the help of `parent`, whose RID it never uses by itself. */
+export function swmdev(number: number, parent: number): DeviceTraits {
+  return { ...PDEV, kind: 'swmdev', rid: parent, group: number, pasid: false, pri: false };
+}
+
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, member) => member);
 
 export function groundOf(platform: Platform, setup: Setup): Ground {
@@ -116,6 +123,14 @@ export function traitsOf(ground: Ground, device: number): DeviceTraits {
   const traits = ground.traits[device];
   if (traits === undefined) throw new Error(`invariant: device ${device} is not set up`);
   return traits;
+}
+
+/** The other mediated devices behind the same RID. */
+export function siblingsOf(ground: Ground, device: number): readonly number[] {
+  const { rid } = traitsOf(ground, device);
+  return ground.devices.filter(
+    (other) => other !== device && ground.traits[other]?.kind === 'mdev' && ground.traits[other].rid === rid,
+  );
 }
 
 export function matesOf(ground: Ground, device: number): readonly number[] {

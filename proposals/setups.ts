@@ -1,11 +1,11 @@
 /** The small worlds in which properties are looked at. Each has just the words and things that its properties need. */
+import { mediatedSetups, softwareSetups } from './mediated-setups.ts';
 import {
-  mdev,
   type Platform,
   type PreludeStep,
-  parentOf,
   pdev,
   type Setup,
+  type SetupDraft,
   type SetupStep,
 } from './setup.ts';
 import type { Verb } from './verb.ts';
@@ -15,7 +15,11 @@ export type SetupId =
   | 'groups'
   | 'pasids'
   | 'mediated'
+  | 'parents'
   | 'enqcmd'
+  | 'enqcmd-parents'
+  | 'portal'
+  | 'cpu'
   | 'nesting'
   | 'kinds'
   | 'caches'
@@ -98,11 +102,9 @@ function several(count: number): ReturnType<typeof pdev>[] {
   return Array.from({ length: count }, (_, device) => pdev(device));
 }
 
-type Draft = Omit<Setup, 'id'>;
-
 /** All setups for one platform. `devices` is how many alike there are where that is open; 2 unless asked for. */
 export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId, Setup> {
-  const drafts: Partial<Record<SetupId, Draft>> = {
+  const drafts: Partial<Record<SetupId, SetupDraft>> = {
     routes: {
       says: 'devices with groups of their own, two contexts, two spaces',
       devices: several(devices),
@@ -194,18 +196,7 @@ export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId,
       prelude: nested(0, 1),
     },
   };
-  if (platform === 'intel') {
-    drafts.mediated = {
-      says: 'two mediated devices of one parent, beside a device with its own RID',
-      devices: [parentOf(0), mdev(1, 0), mdev(2, 0)],
-      contexts: 1,
-      spaces: 2,
-      pasids: 3,
-      pages: 1,
-      verbs: ['open-device', 'bind-mdev', 'close-device', ...PLAIN, 'destroy', ...ATTACHING, ...PASIDS],
-      prelude: [['open-context', 0]],
-    };
-  }
+  Object.assign(drafts, softwareSetups(), platform === 'intel' ? mediatedSetups() : {});
   return new Map(
     Object.entries(drafts).map(([id, draft]) => [id as SetupId, { id, ...draft } satisfies Setup]),
   );

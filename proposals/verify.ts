@@ -166,8 +166,9 @@ function judge(
   const bounded = found.length < planned || found.some(({ holds }) => holds?.verdict === 'undecided');
   const met = found.find(({ arises }) => arises?.verdict === 'holds');
   if (met !== undefined) return { ...base, verdict: 'holds', bounded, setup: met.setup };
+  const reason = own ?? property.unreached?.[platform];
   const never = `on ${platform} no sequence of its commands leads to such a situation`;
-  const why = own ?? (bounded ? `${never}, within the bound` : never);
+  const why = reason ?? (bounded ? `${never}, within the bound` : never);
   return { ...base, verdict: 'not-expressible', bounded, why };
 }
 

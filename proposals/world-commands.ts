@@ -18,6 +18,11 @@ const NO_TABLE = cannot('no-table', 'the guest has no table of its own there');
 const NO_CHANGE = cannot('no-change', 'it is so already');
 const NO_ROUTE = cannot('no-route', 'its DMA is not translated');
 const NO_FAULT = cannot('no-fault', 'no page request waits for the kernel');
+const NO_PORTAL = cannot(
+  'no-portal',
+  'no device takes its submissions, or the CPU has no number for this one',
+);
+const NOT_IN_FLIGHT = cannot('not-in-flight', 'no submission with this number is under way');
 const NOT_TAKEN = cannot('not-taken', 'the device takes no page fault now');
 
 /** A table that the guest writes without asking. */
@@ -122,6 +127,24 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
         ? [{ type: 'FaultCompleted', device, by: undefined }]
         : NO_FAULT;
     },
+  }),
+  command('cpu-submits', {
+    name: 'ENQCMD',
+    on: 'guest',
+    source: 'V2 1.4.2; SET <20210331145056.760478ca@...>',
+    decide: (state, { pasid }) => {
+      if (state.portal.size() === 0) return NO_PORTAL;
+      const wire = state.translation.get() ? state.cpuMap.get(pasid) : pasid;
+      if (wire === undefined || state.inFlight.has(wire)) return NO_PORTAL;
+      return [{ type: 'Submitted', wire }];
+    },
+  }),
+  command('cpu-drains', {
+    name: 'the submission arrives',
+    on: 'hardware',
+    source: 'SET <20210331145056.760478ca@...>',
+    decide: (state, { pasid }) =>
+      state.inFlight.has(pasid) ? [{ type: 'Drained', wire: pasid }] : NOT_IN_FLIGHT,
   }),
   command('others-take', {
     name: 'another process takes a number',

@@ -93,6 +93,7 @@ export const iommufdRfc: Proposal = {
   lacks: {
     'attach-pasid': 'one IOASID per device: several are left to a later series (R20 cover letter)',
     'alloc-user': 'the only type is IOMMU_IOASID_TYPE_KERNEL_TYPE1V2 (R20-11)',
+    P60: 'only vfio-pci gives out descriptors of devices (R20-05)',
     alloc: 'flags must be just IOMMU_IOASID_ENFORCE_SNOOP (R20-11)',
   },
   report: (state, device) =>
@@ -110,6 +111,7 @@ export const iommufdRfc: Proposal = {
       on: 'device',
       source: 'R20-06, R20-07, R20-08',
       decide: (state, { device, context }, ground) => {
+        if (traitsOf(ground, device).kind !== 'pdev') return rules.NOT_PCI;
         if (state.device.get(device) === 'bound') return rules.ALREADY_BOUND;
         if (state.device.get(device) !== 'open') return rules.NOT_OPEN;
         if (!state.contextOpen.has(context)) return rules.NO_CONTEXT;

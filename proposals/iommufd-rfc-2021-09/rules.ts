@@ -2,12 +2,13 @@
 import type { ErrnoName } from '../../events/errno.ts';
 import type { Refusal } from '../proposal.ts';
 
-function rule(name: string, errno: ErrnoName, says: string, source: string): Refusal {
+function rule(name: string, errno: ErrnoName | undefined, says: string, source: string): Refusal {
   return { rule: `iommufd-rfc-2021-09/${name}`, errno, says, source };
 }
 
 export const NOT_OPEN = rule('device-open', 'EINVAL', 'the device is not open', 'R20-05');
 export const ALREADY_BOUND = rule('device-unbound', 'EBUSY', 'the device is bound already', 'R20-07');
+export const NOT_PCI = rule('device-pci', undefined, 'only PCI devices have such a descriptor', 'R20-05');
 export const NO_CONTEXT = rule('context-open', 'EINVAL', 'the descriptor is no iommufd', 'R20-08');
 export const NOT_VIABLE = rule(
   'group-viable',

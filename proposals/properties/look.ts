@@ -59,3 +59,41 @@ export function isAttachedTo({ state, ground }: Look, device: number, space: num
 export function isReferenced(look: Look, space: number): boolean {
   return look.state.parent.includes(space) || someDevice(look, (device) => isAttachedTo(look, device, space));
 }
+
+/** Bound, and one of several behind a RID. */
+export function isBoundMdev(look: Look, device: number): boolean {
+  return isBound(look, device) && traitsOf(look.ground, device).kind === 'mdev';
+}
+
+/** Bound to the same context. */
+export function isBoundTogether({ state }: Look, one: number, other: number): boolean {
+  const context = state.boundTo.get(one);
+  return context !== undefined && context === state.boundTo.get(other);
+}
+
+/** A number on the bus that stands for the device, by default or for one of its PASIDs. */
+export function usesWire({ state, ground }: Look, device: number, wire: number): boolean {
+  return (
+    state.defPasid.get(device) === wire ||
+    ground.pasids.some((pasid) => state.wire.get(device, pasid) === wire)
+  );
+}
+
+/** No device is known by this number on the bus, at its RID or at any. */
+export function isWireUnused(look: Look, wire: number): boolean {
+  return !someDevice(look, (device) => usesWire(look, device, wire));
+}
+
+/** Whether a device has any address space, by default or with a PASID. */
+export function isAttachedAnywhere({ state, ground }: Look, device: number): boolean {
+  return (
+    state.attached.get(device) !== undefined ||
+    ground.pasids.some((pasid) => state.attachedAt.get(device, pasid) !== undefined)
+  );
+}
+
+/** Both the device and the IOMMU behind it have PASIDs. */
+export function hasPasids(look: Look, device: number): boolean {
+  const { pasid, iommuPasid } = traitsOf(look.ground, device);
+  return pasid && iommuPasid;
+}

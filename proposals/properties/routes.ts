@@ -9,6 +9,7 @@ import {
   isReferenced,
   someDevice,
   someSpace,
+  usesWire,
 } from './look.ts';
 
 export const routeProperties: readonly PropertySpec[] = [
@@ -97,16 +98,7 @@ function hasSlot({ state, ground }: Look, device: number): boolean {
 }
 
 /** Both say that the same (RID, PASID) is theirs; members of a group share their domain, not their slot. */
-function shareSlot({ state, ground }: Look, one: number, other: number): boolean {
-  if (traitsOf(ground, one).rid !== traitsOf(ground, other).rid) return false;
-  return ground.pasids.some(
-    (wire) => usesWire({ state, ground }, one, wire) && usesWire({ state, ground }, other, wire),
-  );
-}
-
-function usesWire({ state, ground }: Pick<Look, 'state' | 'ground'>, device: number, wire: number): boolean {
-  return (
-    state.defPasid.get(device) === wire ||
-    ground.pasids.some((pasid) => state.wire.get(device, pasid) === wire)
-  );
+function shareSlot(look: Look, one: number, other: number): boolean {
+  if (traitsOf(look.ground, one).rid !== traitsOf(look.ground, other).rid) return false;
+  return look.ground.pasids.some((wire) => usesWire(look, one, wire) && usesWire(look, other, wire));
 }
