@@ -4,6 +4,7 @@ import { compile, type LifecycleMachine } from '../machines/lifecycle.ts';
 import type { DesignEvent } from './design-event.ts';
 import type { Lifecycles } from './design-reduce.ts';
 import type { DesignState } from './design-state.ts';
+import type { Phrasing } from './phrase.ts';
 import type { PropertyId } from './property.ts';
 import type { Ground } from './setup.ts';
 import type { Args, ArgsOf, Verb } from './verb.ts';
@@ -67,6 +68,8 @@ export type Proposal = Readonly<{
   claims: readonly PropertyId[];
   /** Why a property or a word cannot be said in it, where the reason is more than that a command is missing. */
   lacks: Readonly<Partial<Record<PropertyId | Verb, string>>>;
+  /** How it says higher words of scenarios, where that is not the usual way. */
+  phrases?: Phrasing;
   /** What is told of a device to whoever asks; undefined where nothing can be asked. */
   report: ((state: DesignState, device: number, ground: Ground) => DeviceReport | undefined) | undefined;
 }>;
