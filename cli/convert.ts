@@ -7,15 +7,18 @@ import type { Program } from '../traces/program.ts';
 import { ProgramCutter } from '../traces/program-cut.ts';
 import { targetOf } from '../traces/program-target.ts';
 import { findTraces, readTrace } from '../traces/read-trace.ts';
+import type { RecordedLine } from '../traces/recording.ts';
 import type { SourceOptions } from '../traces/replay-trace.ts';
 import { looksLikeSyz, readSyzPrograms } from '../traces/syz-read.ts';
 import { writeSyz } from '../traces/syz-write.ts';
-import { complain, EXIT } from './errors.ts';
-import { formatOption, iommuOption, kernelOption } from './options.ts';
+import { convertShown, isShownFormat, SHOWN_FORMATS, type ShownFormat } from './convert-shown.ts';
+import { complain, EXIT, UsageError } from './errors.ts';
+import { formatOption, iommuOption, kernelOption, untilOption } from './options.ts';
 import { flush, print } from './terminal.ts';
 
-type Format = 'syz' | 'c' | 'jsonl';
-type Options = SourceOptions & Readonly<{ to: Format }>;
+const PROGRAM_FORMATS = ['syz', 'c', 'jsonl'] as const;
+type Options = SourceOptions &
+  Readonly<{ to: (typeof PROGRAM_FORMATS)[number] | ShownFormat; until?: number }>;
 
 /** Bytes of a file that tell what it is. */
 const HEAD_BYTES = 64 * 1024;
@@ -24,23 +27,31 @@ const EXAMPLES = `
 Examples:
   ioasis convert run.jsonl.gz --to syz > run.syz      calls as syzkaller text
   ioasis convert repro.syz --to c > repro.c           a test with the expected errno of every call
-  ioasis convert repro.syz --to jsonl | ioasis replay -`;
+  ioasis convert repro.syz --to jsonl | ioasis replay -
+  ioasis convert run.trace --to perfetto > run.json   for ui.perfetto.dev: threads, objects, attachments, divergences
+  ioasis convert run.jsonl.gz --to sequence --until 36    a Mermaid diagram of the first calls
+  ioasis convert run.jsonl.gz --to dot --until 36 | dot -Tsvg > run.svg
+  ioasis convert run.jsonl.gz --to itf > run.itf.json     the state after each call`;
 
 export function registerConvert(program: Command): void {
   program
     .command('convert')
-    .summary('turn recordings and syzkaller programs into one another, or into C tests')
+    .summary('turn recordings and syzkaller programs into one another, C tests, time lines, graphs')
     .description(
-      'Cuts recordings into programs, or reads syzkaller programs, and prints them in another form.\n' +
-        'Results in the output are those that the model predicts.',
+      'syz, c, jsonl: cuts recordings into programs, or reads syzkaller programs, and prints them in another form;\n' +
+        'results in the output are those that the model predicts. perfetto, itf, sequence: what happened in one recording;\n' +
+        'dot, mermaid: the objects that it leaves.',
     )
     .argument(
       '<trace...>',
       'recorder files, folders of them, syzkaller programs, or - for a recording on standard input',
     )
     .addOption(
-      new Option('--to <format>', 'what to print').choices(['syz', 'c', 'jsonl']).makeOptionMandatory(),
+      new Option('--to <format>', 'what to print')
+        .choices([...PROGRAM_FORMATS, ...SHOWN_FORMATS])
+        .makeOptionMandatory(),
     )
+    .addOption(untilOption())
     .addOption(formatOption())
     .addOption(kernelOption())
     .addOption(iommuOption())
@@ -49,6 +60,12 @@ export function registerConvert(program: Command): void {
 }
 
 async function convert(paths: readonly string[], options: Options): Promise<void> {
+  const { to, ...source } = options;
+  if (isShownFormat(to)) {
+    await convertShown(paths, to, source);
+    process.exitCode = EXIT.ok;
+    return;
+  }
   const programs: Program[] = [];
   const onProgram = (program: Program) => {
     const told = { ...program, target: targetFor(program, options) };
@@ -59,6 +76,8 @@ async function convert(paths: readonly string[], options: Options): Promise<void
   for (const path of paths) {
     const { format = 'syzkaller' } = options;
     const text = format === 'syzkaller' ? syzText(path) : undefined;
+    if (text !== undefined && options.until !== undefined)
+      throw new UsageError(`expected a recording with --until, found a program in ${path}`);
     if (text !== undefined) readPrograms(text, path, options, onProgram);
     else for (const file of findTraces(path)) await cut(file, options, onProgram);
   }
@@ -85,9 +104,19 @@ function readPrograms(
   }
 }
 
-async function cut(path: string, { format }: Options, onProgram: (program: Program) => void): Promise<void> {
+async function cut(
+  path: string,
+  { format, until }: Options,
+  onProgram: (program: Program) => void,
+): Promise<void> {
   const cutter = new ProgramCutter(onProgram);
-  await readTrace(path, (line) => cutter.feed(line), { format });
+  const last = until ?? Number.POSITIVE_INFINITY;
+  const onLine = (line: RecordedLine): 'stop' | undefined => {
+    if ('seq' in line && line.seq > last) return 'stop';
+    cutter.feed(line);
+    return undefined;
+  };
+  await readTrace(path, onLine, { format });
   cutter.end();
 }
 

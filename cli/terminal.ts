@@ -1,10 +1,15 @@
 /** Standard output: colours where somebody sees them, a reader that may go away, an interrupt that may come. */
+import { writeSync } from 'node:fs';
 import { createColors } from 'picocolors';
 import type { Paint } from '../traces/report-text.ts';
 import { EXIT } from './errors.ts';
 
 /** Characters collected before they are written. */
 const BATCH = 64 * 1024;
+
+/** How long a full pipe is left alone. */
+const PIPE_FULL_MS = 2;
+const idle = new Int32Array(new SharedArrayBuffer(4));
 
 let pending = '';
 
@@ -14,10 +19,24 @@ export function print(text: string): void {
   if (pending.length >= BATCH) flush();
 }
 
-/** Writes what print() collected. */
+/** Writes what print() collected, and waits for a reader that is slower: what is not yet read is not kept. */
 export function flush(): void {
-  if (pending !== '') process.stdout.write(pending);
+  const bytes = Buffer.from(pending);
   pending = '';
+  for (let from = 0; from < bytes.length; ) from += writeSome(bytes.subarray(from));
+}
+
+/** How many of the bytes a pipe took, which may be none. */
+function writeSome(bytes: Uint8Array): number {
+  try {
+    return writeSync(process.stdout.fd, bytes);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EPIPE') process.exit(EXIT.ok);
+    if (code !== 'EAGAIN') throw error;
+    Atomics.wait(idle, 0, 0, PIPE_FULL_MS);
+    return 0;
+  }
 }
 
 /** A reader that has seen enough, such as `head`, is no error. */

@@ -5,6 +5,7 @@ import { type FieldLayout, indicesOf, type Layout, memberName } from './model-la
 export type Value =
   | boolean
   | number
+  | bigint
   | string
   | Readonly<{ set: readonly Value[] }>
   | Readonly<{ map: readonly (readonly [Value, Value])[] }>
@@ -64,13 +65,23 @@ export function differences(before: Snapshot, after: Snapshot): readonly string[
   return Object.entries(after).flatMap(([name, value]) => difference(name, before[name], value));
 }
 
-function difference(name: string, before: Value | undefined, after: Value): readonly string[] {
-  if (typeof after === 'object' && 'map' in after) {
-    const entries = typeof before === 'object' && 'map' in before ? before.map : [];
-    return after.map.flatMap(([key, value], index) =>
-      difference(`${name} ${showValue(key)}`, entries[index]?.[1], value),
-    );
+function difference(name: string, before: Value | undefined, after: Value | undefined): readonly string[] {
+  const [old, now] = [entriesOf(before), entriesOf(after)];
+  if (old !== undefined || now !== undefined) {
+    const keys = new Set([...(now?.keys() ?? []), ...(old?.keys() ?? [])]);
+    return [...keys].flatMap((key) => difference(`${name} ${key}`, old?.get(key), now?.get(key)));
   }
-  const [was, is] = [before === undefined ? '' : showValue(before), showValue(after)];
+  const [was, is] = [shownOr(before), shownOr(after)];
   return was === is ? [] : [`${name}: ${was} → ${is}`];
+}
+
+/** The entries of a map by what their keys are shown as. */
+function entriesOf(value: Value | undefined): ReadonlyMap<string, Value> | undefined {
+  if (typeof value !== 'object' || !('map' in value)) return undefined;
+  return new Map(value.map.map(([key, entry]) => [showValue(key), entry]));
+}
+
+/** What is not there is shown as nothing. */
+function shownOr(value: Value | undefined): string {
+  return value === undefined ? NONE : showValue(value);
 }

@@ -14,6 +14,10 @@ export type TraceStep = Readonly<{
   label: string;
   /** Who is asked. */
   lane: string;
+  /** Who asks; without it, the user of the model. */
+  actor?: string;
+  /** What is answered; without it, nothing is. */
+  answer?: string;
 }>;
 
 /**

@@ -98,12 +98,16 @@ function isShown(call: DecodedCall, name: string, value: FieldValue): boolean {
   return true;
 }
 
+/** What a call asks, in words, by field names as they are printed. */
+export function askedFields(call: DecodedCall): [name: string, value: string][] {
+  return Object.entries(call.fields)
+    .filter(([name, value]) => isShown(call, name, value))
+    .map(([name, value]) => [fieldName(call, name), valueText(call, name, value)]);
+}
+
 /** A call in one line: the command and what it asks. */
 export function describeDecoded(call: DecodedCall): string {
-  const words = [call.name];
-  for (const [name, value] of Object.entries(call.fields))
-    if (isShown(call, name, value)) words.push(fieldText(call, name, value));
-  return words.join(' ');
+  return [call.name, ...askedFields(call).map(([name, value]) => `${name}=${value}`)].join(' ');
 }
 
 const DATA_SHOWN = 64;

@@ -1,4 +1,5 @@
 /** The situation in which one call was made, and how its parts are called in an explanation. */
+import { errnoName } from '../events/errno.ts';
 import { RULES } from '../events/rules.ts';
 import type { AddressSpace } from '../machines/address-space.ts';
 import { type IommuObject, objectAt } from '../machines/objects.ts';
@@ -162,4 +163,11 @@ export function resultText(result: CallResult): string {
   if (outcome.rule !== undefined) return RULES[outcome.rule].errno;
   const reply = describeReply(decodeCall(line), outcome);
   return reply === '' ? String(outcome.ret) : `${outcome.ret} ${reply}`;
+}
+
+/** The recorded result: the name of an errno, a number, an address; null where the recording holds none. */
+export function recordedText(line: CallLine): string | null {
+  if (line.errno !== undefined) return errnoName(line.errno);
+  if (line.ev === 'mmap') return line.addr === undefined ? null : line.addr;
+  return line.ret === undefined ? null : String(line.ret);
 }

@@ -1,6 +1,5 @@
 /** Why one call of a recording returned what it did: rule, objects, earlier calls, and what would have succeeded. */
 
-import { errnoName } from '../events/errno.ts';
 import type { Event } from '../events/event.ts';
 import { RULES, type RuleId } from '../events/rules.ts';
 import { kernelProfiles } from '../machines/kernel-profile.ts';
@@ -14,7 +13,7 @@ import { describeEvent } from './explain-event.ts';
 import { attempt, openLab } from './explain-lab.ts';
 import { predecessorsOf } from './explain-predecessors.ts';
 import { type Remedy, remediesOf } from './explain-remedy.ts';
-import { distinctSteps, resultText, type Scene } from './explain-scene.ts';
+import { distinctSteps, recordedText, resultText, type Scene } from './explain-scene.ts';
 import { askedOf, type History, isCall, openHistory, record, type Step, seqOf } from './provenance.ts';
 import { fileName } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
@@ -131,12 +130,6 @@ function sceneOf(history: History, told: CallLine): Scene {
     context: file === undefined ? undefined : before.contexts.get(file.contextId),
     space: process === undefined ? undefined : before.spaces.get(process.spaceId),
   };
-}
-
-function recordedText(line: CallLine): string | null {
-  if (line.errno !== undefined) return errnoName(line.errno);
-  if (line.ev === 'mmap') return line.addr === undefined ? null : line.addr;
-  return line.ret === undefined ? null : String(line.ret);
 }
 
 function ruleOf(id: RuleId | undefined): Explanation['rule'] {

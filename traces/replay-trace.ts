@@ -69,7 +69,9 @@ export type ReplayReceiver = Readonly<{
   onWindow?: (window: Linearised) => void;
   /** A device accessed memory. */
   onDma?: (result: DmaResult, session: Session) => void;
-  /** The engine answered a call; `stop` ends the reading. */
+  /** A line was fed, in the order in which calls took effect; `result` where it was a call. */
+  onFed?: (line: RecordedLine, result: CallResult | undefined, session: Session) => void;
+  /** The engine answered a call, in the order of the recording; `stop` ends the reading. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
   onCall: (result: CallResult, session: Session) => void | 'stop';
 }>;
@@ -223,9 +225,10 @@ class TraceReplay {
     if (session === undefined || feed === undefined) return undefined;
     const plain = calls.map((call) => ({ call, alternative: undefined }));
     const results = this.guarded(lineNumbers[0] ?? 0, () => {
-      if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, plain);
+      if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, session, plain);
       const explanation = linearise(feed, calls);
-      const answered = this.feedSteps(feed, explanation.kind === 'ordered' ? explanation.steps : plain);
+      const steps = explanation.kind === 'ordered' ? explanation.steps : plain;
+      const answered = this.feedSteps(feed, session, steps);
       this.receiver.onWindow?.(linearised(calls, explanation));
       return explanation.kind === 'undecided' ? answered.map(unordered) : answered;
     });
@@ -236,12 +239,13 @@ class TraceReplay {
   }
 
   /** The answers in the order of the recording. */
-  private feedSteps(doubts: CaptureDoubts, steps: readonly Step[]): CallResult[] {
+  private feedSteps(doubts: CaptureDoubts, session: Session, steps: readonly Step[]): CallResult[] {
     const moved = new Map<number, number>();
     const results: CallResult[] = [];
     for (const step of steps) {
       if ('seq' in step.call.line) this.seq = step.call.line.seq;
       const result = feedStep({ engine: doubts.engine, doubts, moved }, step);
+      this.receiver.onFed?.(step.call.line, result, session);
       if (result !== undefined) results.push(result);
     }
     return results.sort((one, other) => one.line.seq - other.line.seq);
@@ -256,6 +260,7 @@ class TraceReplay {
     }
     this.seq = line.seq;
     const result = this.guarded(lineNumber, () => feed.feed(line));
+    this.receiver.onFed?.(line, result, session);
     if (result === undefined) return this.waiting.length === 0 ? undefined : this.handOn();
     if (this.waiting.length === 0 && this.hypotheses?.settled)
       return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
