@@ -26,6 +26,8 @@ export type SpaceEvent =
       as: SpaceState;
       parent?: number | undefined;
       enforced?: boolean;
+      /** Its page table is not made for PASIDs. */
+      untagged?: boolean;
     }>
   /** A space that was inert takes commands now, or is inert again. */
   | Readonly<{ type: 'SpaceActivated'; space: number }>
@@ -87,6 +89,7 @@ export type PasidEvent =
   | Readonly<{ type: 'Submitted'; wire: number }>
   | Readonly<{ type: 'Drained'; wire: number }>
   | Readonly<{ type: 'Misdelivered' }>
+  /** The device does DMA for the process, whose page table is at this number; so is what its MSR holds. */
   | Readonly<{ type: 'ProcessBound'; device: number; wire: number }>
   | Readonly<{ type: 'ProcessUnbound'; device: number }>;
 

@@ -126,13 +126,17 @@ function guestOutcome(state: DesignState, rid: number, wire: number): DmaOutcome
 /** The slot as an entry of the hardware snapshot that recordings are reduced into; undefined where a PASID has none. */
 export function entryOfSlot(state: DesignState, rid: number, wire: number | undefined): Entry | undefined {
   if (wire === undefined && state.onDefault.has(rid)) return DEFAULT;
+  if (wire !== undefined && state.sva.get(rid) === wire) return PROCESS;
   const space = wire === undefined ? state.route.get(rid) : state.pasidRoute.get(rid, wire);
   if (space === undefined) return wire === undefined ? BLOCKED : undefined;
   return entryOfSpace(state, space);
 }
 
+/** The one process that binds devices. */
+const PROCESS: Entry = { kind: 'sva', pid: 1 };
+
 function entryOfSpace(state: DesignState, space: number): Entry {
-  if (state.space.get(space) === 'mm') return { kind: 'sva', pid: 1 };
+  if (state.space.get(space) === 'mm') return PROCESS;
   const parent = state.parent.get(space);
   const base = {
     context: (state.home.get(space) ?? 0) + 1,

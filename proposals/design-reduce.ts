@@ -126,6 +126,7 @@ function reduceSpace(state: DesignState, bench: Bench, event: SpaceEvent): void 
       state.home.set(event.space, event.context);
       state.parent.set(event.space, event.parent);
       if (event.enforced === true) state.enforced.add(event.space);
+      if (event.untagged === true) state.untagged.add(event.space);
       return;
     case 'SpaceFreed':
       forget(state, event.space);
@@ -181,6 +182,7 @@ function forget(state: DesignState, space: number): void {
   state.home.set(space, undefined);
   state.parent.set(space, undefined);
   state.enforced.delete(space);
+  state.untagged.delete(space);
   state.mapped.clear(space);
   state.joined.delete(space);
   state.pte.clear(space);
@@ -329,10 +331,12 @@ function reducePasid(state: DesignState, event: PasidEvent): void {
       return;
     case 'ProcessBound':
       state.process.add(event.device);
+      state.sva.set(event.device, event.wire);
       state.msr.set(event.wire);
       return;
     case 'ProcessUnbound':
       state.process.delete(event.device);
+      state.sva.set(event.device, undefined);
       return;
     default:
       unreachable(event);

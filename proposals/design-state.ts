@@ -72,6 +72,8 @@ export function declareDesign(file: string, ground: Ground) {
     parent: reference('space').per('space'),
     /** Snooping is enforced. */
     enforced: setOf('space'),
+    /** Its page table is not made for PASIDs. */
+    untagged: setOf('space'),
     /** The default address space of a device, as the user attached it. */
     attached: reference('space').per('device'),
     /** Further spaces that a device is said to be attached to on the same route: references, not routes. */
@@ -86,6 +88,8 @@ export function declareDesign(file: string, ground: Ground) {
     onDefault: setOf('device'),
     route: reference('space').per('device'),
     pasidRoute: reference('space').per('device', 'pasid'),
+    /** The number at which the table of this RID has the process's own page table. */
+    sva: reference('pasid').per('device'),
     /** The PASID table of this RID is the guest's, and what it wrote there. */
     delegated: setOf('device'),
     guestEntry: setOf('pasid').per('device'),

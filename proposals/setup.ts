@@ -16,6 +16,8 @@ export type DeviceTraits = Readonly<{
   rid: number;
   /** Number of the isolation group, which is that of its first member. */
   group: number;
+  /** Number of the IOMMU in front of it. */
+  iommu: number;
   /** The device has the PASID capability, enabled. */
   pasid: boolean;
   /** The IOMMU behind it has PASIDs enabled. */
@@ -72,6 +74,7 @@ const PDEV: DeviceTraits = {
   kind: 'pdev',
   rid: 0,
   group: 0,
+  iommu: 0,
   pasid: true,
   iommuPasid: true,
   enqcmd: false,

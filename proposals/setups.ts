@@ -1,4 +1,5 @@
 /** The small worlds in which properties are looked at. Each has just the words and things that its properties need. */
+import { capabilitySetups } from './capability-setups.ts';
 import { mediatedSetups, softwareSetups } from './mediated-setups.ts';
 import {
   type Platform,
@@ -25,6 +26,8 @@ export type SetupId =
   | 'caches'
   | 'faults'
   | 'capabilities'
+  | 'reports'
+  | 'mixed-group'
   | 'processes'
   | 'migration'
   | 'software';
@@ -196,7 +199,12 @@ export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId,
       prelude: nested(0, 1),
     },
   };
-  Object.assign(drafts, softwareSetups(), platform === 'intel' ? mediatedSetups() : {});
+  Object.assign(
+    drafts,
+    capabilitySetups(devices),
+    softwareSetups(),
+    platform === 'intel' ? mediatedSetups() : {},
+  );
   return new Map(
     Object.entries(drafts).map(([id, draft]) => [id as SetupId, { id, ...draft } satisfies Setup]),
   );

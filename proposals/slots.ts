@@ -53,6 +53,7 @@ export function isLive(state: DesignState, space: number): boolean {
 /** The numbers on the bus that some slot of this RID has. */
 export function isWireFree(state: DesignState, ground: Ground, rid: number, wire: number): boolean {
   if (state.pasidRoute.get(rid, wire) !== undefined || state.parked.has(wire)) return false;
+  if (state.sva.get(rid) === wire) return false;
   return !ground.devices.some(
     (device) => traitsOf(ground, device).rid === rid && state.defPasid.get(device) === wire,
   );

@@ -17,7 +17,8 @@ export type Param = keyof typeof PARAM_SORTS;
 /**
  * Each word with its parameters. `pasid` is a number as the user says it; `wire` one that the kernel picks for the bus, where every
  * choice that it might make is one instance of the command. `bind` and `attach-pasid` are for devices with a RID of their own, whose
- * PASIDs go on the bus as they are; `bind-mdev` and `attach-vpasid` for mediated ones, which share a RID.
+ * PASIDs go on the bus as they are; `bind-mdev` and `attach-vpasid` for mediated ones, which share a RID. `alloc-automatic` leaves
+ * it to the kernel which page tables a space has, `alloc` makes one that is fit for PASIDs wherever that can be asked for.
  */
 export const VERBS = {
   // descriptors
@@ -32,6 +33,7 @@ export const VERBS = {
   // spaces
   alloc: ['space', 'context'],
   'alloc-enforced': ['space', 'context'],
+  'alloc-automatic': ['space', 'context'],
   'alloc-shadow': ['space', 'parent'],
   'alloc-user': ['space', 'parent'],
   'alloc-table': ['space', 'parent'],

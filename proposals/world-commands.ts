@@ -150,7 +150,8 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
     name: 'another process takes a number',
     on: 'host',
     source: SOURCE,
+    // A number that is valid on every RID is nobody else's; one of a single RID may be in use on another.
     decide: (state, { wire }) =>
-      state.taken.has(wire) || state.allocated.has(wire) ? NO_CHANGE : [{ type: 'PasidTaken', pasid: wire }],
+      state.taken.has(wire) || state.global.has(wire) ? NO_CHANGE : [{ type: 'PasidTaken', pasid: wire }],
   }),
 ];
