@@ -1,4 +1,6 @@
 /** All properties that a proposal is held against: those of the mails in the order of their numbers, then those of any design. */
+
+import { capabilityProperties } from './properties/capabilities.ts';
 import { enqcmdProperties } from './properties/enqcmd.ts';
 import { faultProperties } from './properties/faults.ts';
 import { generalProperties } from './properties/general.ts';
@@ -7,6 +9,7 @@ import { kindProperties } from './properties/kinds.ts';
 import { mediatedProperties } from './properties/mediated.ts';
 import { memoryProperties } from './properties/memory.ts';
 import { pasidProperties } from './properties/pasid.ts';
+import { processProperties } from './properties/processes.ts';
 import { routeProperties } from './properties/routes.ts';
 import type { PropertySpec } from './property.ts';
 
@@ -16,6 +19,8 @@ export const PROPERTIES: readonly PropertySpec[] = [
   ...memoryProperties,
   ...faultProperties,
   ...groupProperties,
+  ...capabilityProperties,
+  ...processProperties,
   ...pasidProperties,
   ...mediatedProperties,
   ...enqcmdProperties,

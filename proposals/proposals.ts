@@ -1,5 +1,6 @@
 /** The proposals that come with the project, oldest first. */
+import { iommufdMainline } from './iommufd-mainline/proposal.ts';
 import { iommufdRfc } from './iommufd-rfc-2021-09/proposal.ts';
 import type { Proposal } from './proposal.ts';
 
-export const PROPOSALS: readonly Proposal[] = [iommufdRfc];
+export const PROPOSALS: readonly Proposal[] = [iommufdRfc, iommufdMainline];
