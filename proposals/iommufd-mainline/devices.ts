@@ -5,7 +5,7 @@ import { command, type DesignCommand, type DeviceReport } from '../proposal.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
 import { blockGroup, boundMates, isViable, releaseGroup } from '../slots.ts';
 import * as rules from './rules.ts';
-import { hasDomain, leavePasid, leaveRid, lost, uncharged, usesOf } from './slots.ts';
+import { hasDomain, hasRid, leaveDefault, leavePasid, lost, uncharged, usesOf } from './slots.ts';
 
 /** The objects of a context end with it; `going` are the uses that a closing device takes along. */
 function freeAll(
@@ -32,7 +32,7 @@ function closeEvents(state: DesignState, ground: Ground, device: number): Design
   const context = state.boundTo.get(device);
   if (context === undefined) return [{ type: 'DeviceClosed', device }];
   const going = (space: number): number => usesOf(state, ground, space, device);
-  const last = boundMates(state, ground, device).length === 0;
+  const last = boundMates(state, ground, device).length === 0 && hasRid(ground, device);
   const ended =
     state.contextGone.has(context) &&
     !ground.devices.some((other) => other !== device && state.boundTo.get(other) === context);
@@ -40,7 +40,7 @@ function closeEvents(state: DesignState, ground: Ground, device: number): Design
     ...ground.pasids
       .filter((pasid) => state.attachedAt.get(device, pasid) !== undefined)
       .flatMap((pasid) => leavePasid(state, ground, device, pasid)),
-    ...(state.attached.get(device) === undefined ? [] : leaveRid(state, ground, device)),
+    ...(state.attached.get(device) === undefined ? [] : leaveDefault(state, ground, device)),
     ...ground.spaces.flatMap((space) => lost(state, ground, space, going(space))),
     { type: 'DeviceClosed', device },
     ...(last ? releaseGroup(ground, device) : []),
@@ -77,6 +77,8 @@ export const deviceCommands: readonly DesignCommand[] = [
       if (state.device.get(device) === 'closed') return rules.BAD_DESCRIPTOR;
       if (state.device.get(device) === 'bound') return rules.ALREADY_BOUND;
       if (!state.contextOpen.has(context)) return rules.BAD_DESCRIPTOR;
+      // An emulated device claims no DMA: vfio_iommufd_emulated_bind().
+      if (!hasRid(ground, device)) return [{ type: 'DeviceBound', device, context }];
       const mates = boundMates(state, ground, device);
       if (mates.some((mate) => state.boundTo.get(mate) !== context)) return rules.OTHER_OWNER;
       if (!isViable(state, ground, device) || matesOf(ground, device).some((mate) => state.process.has(mate)))

@@ -84,12 +84,16 @@ export const memoryCommands: readonly DesignCommand[] = [
     },
   }),
   command('unmap-all', {
-    name: 'IOMMU_IOAS_UNMAP of all',
+    name: 'IOMMU_IOAS_UNMAP of a longer range',
     on: 'iommu',
-    source: 'iommufd_ioas_unmap(): 0 to U64_MAX is never refused',
-    decide: (state, { space }, ground) =>
-      refusesIoas(state, space) ??
-      mappedPages(state, ground, space).flatMap((page) => unmapEvents(state, ground, space, page)),
+    source: 'iopt_unmap_iova_range()',
+    decide: (state, { space }, ground) => {
+      const refused = refusesIoas(state, space);
+      if (refused !== undefined) return refused;
+      const pages = mappedPages(state, ground, space);
+      if (pages.length === 0) return rules.NOT_MAPPED;
+      return pages.flatMap((page) => unmapEvents(state, ground, space, page));
+    },
   }),
   command('invalidate', {
     name: 'IOMMU_HWPT_INVALIDATE',

@@ -9,8 +9,9 @@ import {
   enterRid,
   gained,
   groupSpace,
+  hasRid,
+  leaveDefault,
   leavePasid,
-  leaveRid,
   lost,
   pasidMates,
   usesOf,
@@ -76,6 +77,11 @@ export function hasFaultQueue(state: DesignState, { setup }: Ground, space: numb
   return setup.verbs.includes('fault') && (kind === 'user' || kind === 'table');
 }
 
+/** vfio_iommufd_emulated_attach_ioas(): only an IOAS can be accessed. */
+function attachAccess(state: DesignState, device: number, space: number): DesignEvent[] | Refusal {
+  return state.space.get(space) === 'kernel' ? [{ type: 'Attached', device, space }] : rules.NO_IOAS;
+}
+
 function attachRid(
   state: DesignState,
   ground: Ground,
@@ -84,6 +90,7 @@ function attachRid(
 ): DesignEvent[] | Refusal {
   const former = state.attached.get(device);
   if (former === space) return [];
+  if (!hasRid(ground, device)) return attachAccess(state, device, space);
   const occupied = groupSpace(state, ground, device, undefined);
   if (occupied === space) return [{ type: 'Attached', device, space }];
   const beyond = refusesAperture(state, ground, device, space);
@@ -107,6 +114,7 @@ function attachPasid(
   ground: Ground,
   { device, space, pasid }: PasidAttach,
 ): DesignEvent[] | Refusal {
+  if (!hasRid(ground, device)) return rules.NO_PASID_OP;
   const former = state.attachedAt.get(device, pasid);
   if (former === space) return [];
   const joined: DesignEvent = { type: 'PasidAttached', device, space, pasid, wire: pasid };
@@ -166,7 +174,7 @@ export const routeCommands: readonly DesignCommand[] = [
       const space = state.attached.get(device);
       return space === undefined
         ? []
-        : [...leaveRid(state, ground, device), ...lost(state, ground, space, 1)];
+        : [...leaveDefault(state, ground, device), ...lost(state, ground, space, 1)];
     },
   }),
   command('attach-pasid', {

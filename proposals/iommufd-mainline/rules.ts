@@ -86,6 +86,7 @@ export const PASIDS_ATTACHED = registered('attach/pasids-attached');
 export const OUT_OF_REACH = registered('reserve/in-use');
 export const NO_PRI_VTD = registered('vtd/fault-without-pri');
 export const NO_PRI = registered('driver/fault-queue');
+export const NO_PASID_OP = registered('vfio-attach/pasid-op');
 export const NO_OBJECT = registered('destroy/exists');
 export const IN_USE = registered('destroy/users');
 export const NO_IOAS = registered('ioas/exists');

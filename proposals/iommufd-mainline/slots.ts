@@ -4,11 +4,16 @@ import type { DesignState } from '../design-state.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
 import { blockGroup, boundMates, hasChild, routeGroup } from '../slots.ts';
 
+/** Devices without a RID of their own reach an IOAS by iommufd_access: no HWPT, nothing in the IOMMU. */
+export function hasRid(ground: Ground, device: number): boolean {
+  return traitsOf(ground, device).kind === 'pdev';
+}
+
 /** How often a space is attached: by RIDs, and by PASIDs. */
 export function usesOf(state: DesignState, ground: Ground, space: number, only?: number): number {
   let uses = 0;
   for (const device of ground.devices) {
-    if (only !== undefined && device !== only) continue;
+    if ((only !== undefined && device !== only) || !hasRid(ground, device)) continue;
     if (state.attached.get(device) === space) uses++;
     for (const pasid of ground.pasids) if (state.attachedAt.get(device, pasid) === space) uses++;
   }
@@ -77,7 +82,7 @@ export function delegated(state: DesignState, ground: Ground, device: number, to
 }
 
 /** The device lets go of its default space; the group leaves it with the last of its members. */
-export function leaveRid(state: DesignState, ground: Ground, device: number): DesignEvent[] {
+function leaveRid(state: DesignState, ground: Ground, device: number): DesignEvent[] {
   const stays = boundMates(state, ground, device).some((mate) => state.attached.get(mate) !== undefined);
   const left: DesignEvent = { type: 'Detached', device };
   if (stays) return [left];
@@ -87,6 +92,10 @@ export function leaveRid(state: DesignState, ground: Ground, device: number): De
     ...blockGroup(ground, device),
     ...delegated(state, ground, device, false),
   ];
+}
+
+export function leaveDefault(state: DesignState, ground: Ground, device: number): DesignEvent[] {
+  return hasRid(ground, device) ? leaveRid(state, ground, device) : [{ type: 'Detached', device }];
 }
 
 /** The group, or the device as its first member, comes to a space. */

@@ -7,6 +7,7 @@ import type { Verb } from '../verb.ts';
 import {
   everyDevice,
   everySpace,
+  isAttachedTo,
   isKernelManaged,
   isLiveSpace,
   isUserManaged,
@@ -130,7 +131,10 @@ export const memoryProperties: readonly PropertySpec[] = [
         (page) => look.ground.spaces.filter((space) => look.state.mapped.has(space, page)).length > 1,
       ),
     holds: (look) =>
-      look.ground.pages.every((page) => look.state.charges.get(page) === dueCharges(look, page)),
+      look.ground.pages.every((page) => {
+        const charges = look.state.charges.get(page);
+        return charges <= dueCharges(look, page, false) && charges >= dueCharges(look, page, true);
+      }),
   },
 ];
 
@@ -188,10 +192,14 @@ function reachesDevice(look: Look, device: number, other: number): boolean {
     );
 }
 
-/** Once if it was registered, else once for each root that maps it. */
-function dueCharges({ state, ground }: Look, page: number): number {
+/** Once if it was registered, else once for each root that maps it; mainline pins what a root maps once a device is attached. */
+function dueCharges(look: Look, page: number, attachedOnly: boolean): number {
+  const { state, ground } = look;
   if (state.registered.has(page)) return 1;
   return ground.spaces.filter(
-    (space) => state.mapped.has(space, page) && state.parent.get(space) === undefined,
+    (space) =>
+      state.mapped.has(space, page) &&
+      state.parent.get(space) === undefined &&
+      (!attachedOnly || someDevice(look, (device) => isAttachedTo(look, device, space))),
   ).length;
 }
