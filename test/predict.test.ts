@@ -8,7 +8,7 @@ import { withoutResults } from '../traces/strip-results.ts';
 import { CORPUS } from './support/cli.ts';
 
 /** What is known of a call only afterwards. */
-const results = ['ret', 'errno', 'out', 'ptrOut', 'addr', 'dur'] as const;
+const results = ['ret', 'errno', 'out', 'ptrOut', 'addr'] as const;
 
 function holdsResult(line: RecordedLine): boolean {
   const isCall = line.ev === 'ioctl' || line.ev === 'read' || line.ev === 'write' || line.ev === 'mmap';

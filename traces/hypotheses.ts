@@ -8,6 +8,9 @@ import { type CallResult, doubtful } from './call-result.ts';
 import { dmaAccess } from './dma-line.ts';
 import { sameDma } from './dma-result.ts';
 import type { ReplayEngine } from './engine.ts';
+import { endingsOf } from './interleavings.ts';
+import type { OverlappingCall } from './linearise-call.ts';
+import { contextOf } from './linearise-effects.ts';
 import { errnoOfOutcome } from './prediction.ts';
 import type { DmaLine, RecordedLine } from './recording.ts';
 import { dangling, referencesOf } from './references.ts';
@@ -73,11 +76,56 @@ export class Hypotheses {
       if (result !== undefined) answers.set(world, result);
       this.divide(world, answers, result);
     }
-    const given = this.agreed(answers);
-    if (given !== undefined) this.held.push({ given, answers });
+    const given = this.hold(this.agreed(answers), answers);
     if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.leave();
     this.giveUp();
     return given;
+  }
+
+  /** Calls that overlap, without results: every order of them begins a world. Answers in the order in which the calls began. */
+  feedWindow(calls: readonly OverlappingCall[]): CallResult[] {
+    const answers = calls.map(() => new Map<Alternative, CallResult>());
+    const context = contextOf(this.main.world, calls[0]?.line as RecordedLine)?.id ?? 0;
+    for (const world of this.worlds.slice()) {
+      const [first, ...rest] = endingsOf(world.engine, calls);
+      if (first === undefined) throw new Error('invariant: overlapping calls have an order');
+      const room = this.worlds.length + rest.length <= WORLDS_MAX;
+      if (rest.length > 0) this.disputed.set(context, 'the order of overlapping calls');
+      if (!room) this.crowded = true;
+      for (const ending of room ? rest : []) {
+        const born = this.bear(world, ending.engine);
+        born.dangling += ending.dangling;
+        note(born, ending.answers);
+      }
+      world.engine.become(first.engine);
+      world.dangling += first.dangling;
+      note(world, first.answers);
+    }
+    function note(world: Alternative, said: ReadonlyMap<OverlappingCall, CallResult>): void {
+      for (const [index, call] of calls.entries()) {
+        const result = said.get(call);
+        if (result !== undefined) answers[index]?.set(world, result);
+      }
+    }
+    const given = answers.flatMap((said) => this.hold(this.agreed(said), said) ?? []);
+    this.giveUp();
+    return given;
+  }
+
+  private hold(given: CallResult | undefined, answers: Map<Alternative, CallResult>): CallResult | undefined {
+    if (given !== undefined && !this.settled) this.held.push({ given, answers });
+    return given;
+  }
+
+  /** A world that was like `parent` so far. */
+  private bear(parent: Alternative, engine: ReplayEngine): Alternative {
+    const born = { engine, dangling: parent.dangling };
+    for (const { answers } of this.held) {
+      const inherited = answers.get(parent);
+      if (inherited !== undefined) answers.set(born, inherited);
+    }
+    this.worlds.push(born);
+    return born;
   }
 
   /** The outcome of DMA in the main world is not that in another one: the fact that both leave open. */
@@ -96,8 +144,7 @@ export class Hypotheses {
     const result = this.main.feed(line);
     const answers = new Map<Alternative, CallResult>();
     this.divide(this.own, answers, result);
-    if (result !== undefined && !this.settled) this.held.push({ given: result, answers });
-    return result;
+    return this.hold(result, answers);
   }
 
   /** Worlds in which the call went otherwise begin. */
@@ -115,13 +162,7 @@ export class Hypotheses {
     }
     if (fork.own !== undefined) answers.set(world, fork.own);
     for (const other of fork.others) {
-      const born = { engine: other.engine, dangling: world.dangling };
-      for (const { answers: before } of this.held) {
-        const inherited = before.get(world);
-        if (inherited !== undefined) before.set(born, inherited);
-      }
-      answers.set(born, other.result);
-      this.worlds.push(born);
+      answers.set(this.bear(world, other.engine), other.result);
     }
   }
 

@@ -40,6 +40,20 @@ export function overlaps(one: OverlappingCall, other: OverlappingCall): boolean 
   return one !== other && one.tid !== other.tid && one.start < other.end && other.start < one.end;
 }
 
+/** The calls that may come next: nothing that is not done ended before they began. */
+export function mayComeNext(
+  calls: readonly OverlappingCall[],
+  done: ReadonlySet<OverlappingCall>,
+): OverlappingCall[] {
+  const left = calls.filter((call) => !done.has(call));
+  return left.filter((call) => left.every((other) => other === call || !precedes(other, call)));
+}
+
+function precedes(one: OverlappingCall, other: OverlappingCall): boolean {
+  if (one.tid === other.tid) return one.index < other.index;
+  return one.end <= other.start && one.index < other.index;
+}
+
 /** Header-independent name of the command; '' for lines that are no ioctl. */
 export function commandOf({ line }: OverlappingCall): string {
   return line.ev === 'ioctl' ? (entryOfLine(line)?.type ?? '') : '';
@@ -72,7 +86,7 @@ export function idsMade(line: RecordedLine): readonly number[] {
 /** Ids that the call may hold while it runs and gives back when it fails. */
 export function idsSetAside(call: OverlappingCall): number {
   const { line } = call;
-  return line.ev === 'ioctl' && line.ret === -1 ? (SETS_ASIDE.get(commandOf(call)) ?? 0) : 0;
+  return line.ev === 'ioctl' && (line.ret ?? -1) === -1 ? (SETS_ASIDE.get(commandOf(call)) ?? 0) : 0;
 }
 
 /** The area that a map or a copy makes, where its place is known. */

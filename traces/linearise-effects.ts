@@ -103,6 +103,48 @@ export function alternatives(
   }
 }
 
+/**
+ * The ways in which a call can go whose result is not recorded, besides that it runs alone. `fails`: whether another call is
+ * refused, which may then hold ids for a while that it does not keep.
+ */
+export function possibilities(
+  world: World,
+  call: OverlappingCall,
+  others: readonly OverlappingCall[],
+  fails: (other: OverlappingCall) => boolean,
+): Alternative[] {
+  if (call.line.ev !== 'ioctl' || others.length === 0) return [];
+  switch (commandOf(call)) {
+    case 'Destroy':
+      return held(call, others);
+    case 'IoasUnmap':
+      return beingMade(call, others);
+    case 'IoasMap':
+    case 'IoasMapFile':
+      return inVain(call, others);
+    case 'IoasCopy':
+      return [...inVain(call, others), ...sourceBeingMade(call, others)];
+    default:
+      return idsSetAside(call) === 0
+        ? []
+        : fewerIds(
+            world,
+            call,
+            others.filter((other) => idsSetAside(other) > 0 && fails(other)),
+          );
+  }
+}
+
+/** The lowest free ids are set aside by calls that fail to make objects: each number of them. */
+function fewerIds(world: World, call: OverlappingCall, failing: readonly OverlappingCall[]): Alternative[] {
+  const context = contextOf(world, call.line);
+  const [cause] = failing;
+  if (context === undefined || cause === undefined) return [];
+  const most = failing.reduce((sum, other) => sum + idsSetAside(other), 0);
+  const free = freeBelow(context, context.objects.length + most).slice(0, most);
+  return free.map((_id, index) => ({ effect: 'id-set-aside', cause, aside: free.slice(0, index + 1) }));
+}
+
 function held(call: OverlappingCall, others: readonly OverlappingCall[]): Alternative[] {
   const id = Number(fieldsOf(call.line)['id'] ?? 0);
   return others
@@ -129,7 +171,7 @@ function inVain(call: OverlappingCall, others: readonly OverlappingCall[]): Alte
   if (wanted === undefined) return [];
   return others.flatMap((cause): Alternative[] => {
     const area = areaBuilt(cause);
-    const failed = cause.line.ev === 'ioctl' && cause.line.ret === -1;
+    const failed = cause.line.ev === 'ioctl' && (cause.line.ret ?? -1) === -1;
     return area !== undefined && failed && meets(area, wanted)
       ? [{ effect: 'area-made-in-vain', cause, instead: [] }]
       : [];

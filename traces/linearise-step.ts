@@ -14,7 +14,7 @@ export type Step = Readonly<{ call: OverlappingCall; alternative: Alternative | 
 /** Where lines are fed, and the ids under which objects stand whose own id was free early. */
 export type Place = Readonly<{
   engine: ReplayEngine;
-  doubts: CaptureDoubts;
+  doubts: Pick<CaptureDoubts, 'feed'>;
   moved: Map<number, number>;
 }>;
 
@@ -60,7 +60,7 @@ function explained(world: World, line: IoctlLine, { effect }: Alternative): Call
     outcome,
     out: undefined,
     ptrOut: undefined,
-    verdict: 'conforming',
+    verdict: line.ret === undefined ? 'predicted' : 'conforming',
     difference: undefined,
     broken: undefined,
     context: contextOf(world, line)?.id ?? 0,

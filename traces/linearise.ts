@@ -1,11 +1,11 @@
 /** Overlapping calls: an order of them in which every result is as the model says, or the smallest set that has none. */
 import type { CaptureDoubts } from './capture-doubts.ts';
-import type { CallResult, ReplayEngine } from './engine.ts';
-import { type OverlappingCall, overlaps } from './linearise-call.ts';
+import type { CallResult } from './engine.ts';
+import { mayComeNext, type OverlappingCall, overlaps } from './linearise-call.ts';
 import { type Alternative, alternatives, type EffectId } from './linearise-effects.ts';
 import { feedStep, type Place, type Step } from './linearise-step.ts';
 import type { RecordedLine } from './recording.ts';
-import { showWorld } from './show.ts';
+import { stateOf } from './state-of.ts';
 
 /** Steps tried at most for one window; past that its order is undecided. */
 const TRIES_MAX = 20_000;
@@ -28,7 +28,8 @@ export type Linearised = Readonly<{
   conflict: readonly number[] | undefined;
 }>;
 
-type Node = Place & Readonly<{ done: ReadonlySet<OverlappingCall>; steps: readonly Step[] }>;
+type Node = Place &
+  Readonly<{ doubts: CaptureDoubts; done: ReadonlySet<OverlappingCall>; steps: readonly Step[] }>;
 
 class OutOfTries extends Error {}
 
@@ -48,7 +49,7 @@ export function windowLength(lines: readonly RecordedLine[], longest: number): n
 }
 
 function endOf(line: RecordedLine | undefined): number {
-  if (line?.ev !== 'ioctl' || line.dur === undefined || line.ret === undefined) return 0;
+  if (line?.ev !== 'ioctl' || line.dur === undefined) return 0;
   return line.ns + line.dur;
 }
 
@@ -120,8 +121,7 @@ class Search {
 
   /** The calls that may come next: nothing that is not done ended before they began. */
   private next(done: ReadonlySet<OverlappingCall>): OverlappingCall[] {
-    const left = this.calls.filter((call) => !done.has(call));
-    return left.filter((call) => left.every((other) => other === call || !precedes(other, call)));
+    return mayComeNext(this.calls, done);
   }
 
   private from(node: Node): readonly Step[] | undefined {
@@ -166,19 +166,10 @@ class Search {
   }
 }
 
-function precedes(one: OverlappingCall, other: OverlappingCall): boolean {
-  if (one.tid === other.tid) return one.index < other.index;
-  return one.end <= other.start && one.index < other.index;
-}
-
 /** Two nodes with the same calls behind them and the same state have the same future. */
 function keyOf({ engine, done, moved }: Node): string {
   const progress = [...done].map(({ index }) => index).sort((one, other) => one - other);
-  return `${progress.join()} ${[...moved.keys()].join()} ${stateOf(engine)}`;
-}
-
-function stateOf({ world }: ReplayEngine): string {
-  return JSON.stringify(showWorld(world, { trace: '', kernel: '', iommu: '', seq: 0, areas: true }));
+  return `${progress.join()} ${[...moved.keys()].join()} ${stateOf(engine.world)}`;
 }
 
 /** What to tell of a window. */

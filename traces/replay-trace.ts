@@ -18,6 +18,7 @@ import {
   overlappingCalls,
   windowLength,
 } from './linearise.ts';
+import type { OverlappingCall } from './linearise-call.ts';
 import { feedStep, type Step } from './linearise-step.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
 import { fileName, type ReadOptions } from './read-chunks.ts';
@@ -223,6 +224,8 @@ class TraceReplay {
     const calls = overlappingCalls(this.upcoming.splice(0, length));
     const lineNumbers = this.lineNumbers.splice(0, length);
     if (session === undefined || feed === undefined) return undefined;
+    const blind = calls.every(({ line }) => line.ev !== 'ioctl' || line.ret === undefined);
+    if (blind) return this.nextBlindWindow(calls, lineNumbers[0] ?? 0);
     const plain = calls.map((call) => ({ call, alternative: undefined }));
     const results = this.guarded(lineNumbers[0] ?? 0, () => {
       if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, session, plain);
@@ -233,6 +236,15 @@ class TraceReplay {
       return explanation.kind === 'undecided' ? answered.map(unordered) : answered;
     });
     this.waiting.push(...results);
+    if (this.handOn() !== 'stop') return undefined;
+    this.stopped = true;
+    return 'stop';
+  }
+
+  /** Overlapping calls without results. */
+  private nextBlindWindow(calls: readonly OverlappingCall[], lineNumber: number): 'stop' | undefined {
+    const { hypotheses } = this;
+    this.waiting.push(...this.guarded(lineNumber, () => hypotheses?.feedWindow(calls) ?? []));
     if (this.handOn() !== 'stop') return undefined;
     this.stopped = true;
     return 'stop';

@@ -27,11 +27,11 @@ export function withoutResults(line: RecordedLine): RecordedLine {
     case 'ioctl':
       return askedIoctl(line);
     case 'read': {
-      const { ret: _ret, errno: _errno, data: _data, dur: _dur, ...asked } = line;
+      const { ret: _ret, errno: _errno, data: _data, ...asked } = line;
       return asked;
     }
     case 'write': {
-      const { ret: _ret, errno: _errno, dur: _dur, ...asked } = line;
+      const { ret: _ret, errno: _errno, ...asked } = line;
       return asked;
     }
     case 'dma': {
@@ -49,7 +49,7 @@ export function withoutResults(line: RecordedLine): RecordedLine {
 
 /** Field by field: nearly every line comes here, and copying the rest of an object is slow. */
 function askedIoctl(line: IoctlLine): IoctlLine {
-  const { ev, seq, ns, pid, tid, fd, kind, req, arg, ptr, ptrIn, file } = line;
+  const { ev, seq, ns, pid, tid, fd, kind, req, arg, ptr, ptrIn, file, dur } = line;
   const asked: { -readonly [Name in keyof IoctlLine]: IoctlLine[Name] } = {
     ev,
     seq,
@@ -65,6 +65,7 @@ function askedIoctl(line: IoctlLine): IoctlLine {
   if (ptr !== undefined) asked.ptr = ptr;
   if (ptrIn !== undefined) asked.ptrIn = ptrIn;
   if (file !== undefined) asked.file = file;
+  if (dur !== undefined) asked.dur = dur;
   const nextFd = line.nextFd ?? descriptorOf(line);
   if (nextFd !== undefined) asked.nextFd = nextFd;
   return asked;
