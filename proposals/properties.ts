@@ -4,6 +4,7 @@ import { capabilityProperties } from './properties/capabilities.ts';
 import { enqcmdProperties } from './properties/enqcmd.ts';
 import { faultProperties } from './properties/faults.ts';
 import { generalProperties } from './properties/general.ts';
+import { generalMemoryProperties } from './properties/general-memory.ts';
 import { groupProperties } from './properties/groups.ts';
 import { kindProperties } from './properties/kinds.ts';
 import { mediatedProperties } from './properties/mediated.ts';
@@ -13,17 +14,23 @@ import { processProperties } from './properties/processes.ts';
 import { routeProperties } from './properties/routes.ts';
 import type { PropertySpec } from './property.ts';
 
+/** In the order of their numbers. */
+function sorted(properties: readonly PropertySpec[]): PropertySpec[] {
+  return properties.toSorted((one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)));
+}
+
 export const PROPERTIES: readonly PropertySpec[] = [
-  ...routeProperties,
-  ...kindProperties,
-  ...memoryProperties,
-  ...faultProperties,
-  ...groupProperties,
-  ...capabilityProperties,
-  ...processProperties,
-  ...pasidProperties,
-  ...mediatedProperties,
-  ...enqcmdProperties,
-]
-  .sort((one, other) => Number(one.id.slice(1)) - Number(other.id.slice(1)))
-  .concat(generalProperties);
+  ...sorted([
+    ...routeProperties,
+    ...kindProperties,
+    ...memoryProperties,
+    ...faultProperties,
+    ...groupProperties,
+    ...capabilityProperties,
+    ...processProperties,
+    ...pasidProperties,
+    ...mediatedProperties,
+    ...enqcmdProperties,
+  ]),
+  ...sorted([...generalProperties, ...generalMemoryProperties]),
+];

@@ -1,6 +1,7 @@
 /** The proposals that come with the project, oldest first. */
 import { iommufdMainline } from './iommufd-mainline/proposal.ts';
 import { iommufdRfc } from './iommufd-rfc-2021-09/proposal.ts';
+import { kernelPickedPasid } from './kernel-picked-pasid/proposal.ts';
 import type { Proposal } from './proposal.ts';
 
-export const PROPOSALS: readonly Proposal[] = [iommufdRfc, iommufdMainline];
+export const PROPOSALS: readonly Proposal[] = [iommufdRfc, kernelPickedPasid, iommufdMainline];

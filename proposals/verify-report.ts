@@ -66,7 +66,7 @@ function verdictLine(
 ): string {
   const sign = marks[SIGNS[verdict]](verdict.padEnd(15));
   const note = why === undefined ? '' : marks.dim(` — ${why}`);
-  const claim = claimed ? '' : marks.dim(' (not claimed)');
+  const claim = claimed ? marks.dim(' (claimed)') : '';
   return `${property.id}  ${sign}  ${property.says}${claim}${bounded ? ' (up to the bound)' : ''}${note}`;
 }
 

@@ -1,58 +1,21 @@
-/** What every design has to keep, whoever proposed it: G01 to G12. Nobody claims these in a mail; breaking one is a mistake. */
-import type { Look, PropertySpec, StateProperty } from '../property.ts';
+/** What every design has to keep, whoever proposed it: owners and routes. Nobody claims these in a mail; breaking one is a mistake. */
+import type { Look, PropertySpec } from '../property.ts';
 import { matesOf, traitsOf } from '../setup.ts';
-import type { SetupId } from '../setups.ts';
-import type { Verb } from '../verb.ts';
+import { general } from './any-design.ts';
 import {
   everyDevice,
   everySpace,
+  hasUser,
   isAttachedTo,
   isBound,
   isGroupOwned,
-  isKernelManaged,
   isLiveSpace,
   someDevice,
   someSpace,
 } from './look.ts';
 
-type Parts = Readonly<{
-  id: StateProperty['id'];
-  says: string;
-  setups: readonly SetupId[];
-  needs?: readonly (readonly Verb[])[];
-  arises: (look: Look) => boolean;
-  holds: (look: Look) => boolean;
-}>;
-
-function general({ needs = [], ...parts }: Parts): PropertySpec {
-  return {
-    ...parts,
-    needs,
-    kind: 'state',
-    source: 'any design',
-    standing: 'mainline',
-    outcome: 'holds',
-  };
-}
-
 const isOpenContext = ({ state }: Look, context: number): boolean =>
   state.contextOpen.has(context) || state.contextGone.has(context);
-
-const hasUser = (look: Look, space: number): boolean =>
-  someDevice(look, (device) => isAttachedTo(look, device, space));
-
-/** For every mapped, or every unmapped, page of spaces that the kernel manages. */
-function everyPage(look: Look, mapped: boolean, holds: (space: number, page: number) => boolean): boolean {
-  return everySpace(look, (space) =>
-    look.ground.pages.every(
-      (page) =>
-        !isKernelManaged(look, space) || look.state.mapped.has(space, page) !== mapped || holds(space, page),
-    ),
-  );
-}
-
-const isSomethingMapped = (look: Look): boolean =>
-  someSpace(look, (space) => look.state.mapped.size(space) > 0);
 
 export const generalProperties: readonly PropertySpec[] = [
   general({
@@ -175,56 +138,79 @@ export const generalProperties: readonly PropertySpec[] = [
       ),
   }),
   general({
-    id: 'G10',
-    says: 'a page that is mapped cannot be mapped again, and can be unmapped',
-    setups: ['nesting'],
-    needs: [['map'], ['unmap']],
-    arises: isSomethingMapped,
+    id: 'G13',
+    says: 'what is taken has an effect: a device that is open can be closed, and one that is bound',
+    setups: ['routes', 'groups'],
+    arises: (look) => someDevice(look, (device) => look.state.device.get(device) === 'open'),
     holds: (look) =>
-      everyPage(
+      everyDevice(
         look,
-        true,
-        (space, page) =>
-          !look.accepts('map', { space, page }) &&
-          !look.accepts('map-all', { space }) &&
-          (!hasUser(look, space) || look.state.joined.has(space) || look.accepts('unmap', { space, page })),
+        (device) =>
+          (look.state.device.get(device) !== 'closed') ===
+            look.decides('close-device', { device }).length > 0 &&
+          look.accepts('probe-driver', { device }) === look.decides('probe-driver', { device }).length > 0,
       ),
   }),
   general({
-    id: 'G11',
-    says: 'a page that is not mapped can be mapped where a device is attached, and cannot be unmapped',
-    setups: ['nesting'],
-    needs: [['map'], ['unmap']],
-    arises: (look) => someSpace(look, (space) => isKernelManaged(look, space) && hasUser(look, space)),
+    id: 'G14',
+    says: 'a bound device can be attached to a space of its context where neither it nor its group is on another',
+    setups: ['routes'],
+    needs: [['attach']],
+    arises: (look) =>
+      someDevice(look, (device) => someSpace(look, (space) => isAttachable(look, device, space))),
     holds: (look) =>
-      everyPage(look, false, (space, page) => !look.accepts('unmap', { space, page })) &&
-      everySpace(look, (space) => look.state.mapped.size(space) > 0 || !look.accepts('unmap-all', { space })),
+      everyDevice(look, (device) =>
+        everySpace(
+          look,
+          (space) => !isAttachable(look, device, space) || look.accepts('attach', { device, space }),
+        ),
+      ),
   }),
+  {
+    ...general({
+      id: 'G16',
+      says: 'a device that is attached is refused a second address space on the same route',
+      setups: ['routes'],
+      needs: [['attach']],
+      arises: (look) =>
+        someDevice(look, (device) => look.state.attached.get(device) !== undefined) &&
+        everySpace(look, (space) => isLiveSpace(look, space)),
+      holds: (look) =>
+        everyDevice(look, (device) =>
+          everySpace(
+            look,
+            (space) =>
+              look.state.attached.get(device) === undefined || !look.accepts('attach', { device, space }),
+          ),
+        ),
+    }),
+    source: 'R20-15; X4',
+    standing: 'questioned',
+    outcome: 'given up: a second attach replaces the first in one step',
+  },
   general({
-    id: 'G12',
-    says: 'no command is taken on a space that is not there, and none is made twice',
-    setups: ['routes', 'nesting'],
-    needs: [['alloc', 'alloc-enforced']],
-    arises: (look) => someSpace(look, (space) => isLiveSpace(look, space)),
+    id: 'G17',
+    says: 'a device has one driver: the host’s is bound only where there is none, and nothing else has the device open',
+    setups: ['groups'],
+    needs: [['probe-driver']],
+    arises: (look) => someDevice(look, (device) => look.state.device.get(device) === 'open'),
     holds: (look) =>
-      everySpace(look, (space) =>
-        isLiveSpace(look, space)
-          ? look.ground.contexts.every(
-              (context) => !accepts(look, ['alloc', 'alloc-enforced'], space, context),
-            )
-          : !accepts(look, ['destroy', 'map-all', 'unmap-all', 'invalidate'], space, 0),
+      everyDevice(
+        look,
+        (device) =>
+          !look.accepts('probe-driver', { device }) ||
+          (look.state.device.get(device) === 'closed' && !look.state.hostDriver.has(device)),
       ),
   }),
 ];
 
-/** Whether some of these words is taken for a space, or for the id of one. */
-function accepts(
-  look: Look,
-  words: readonly ('alloc' | 'alloc-enforced' | 'destroy' | 'map-all' | 'unmap-all' | 'invalidate')[],
-  space: number,
-  context: number,
-): boolean {
-  return words.some((word) => look.accepts(word, { space, context }));
+function isAttachable(look: Look, device: number, space: number): boolean {
+  return (
+    isBound(look, device) &&
+    matesOf(look.ground, device).every((mate) => look.state.attached.get(mate) === undefined) &&
+    isLiveSpace(look, space) &&
+    look.state.home.get(space) === look.state.boundTo.get(device)
+  );
 }
 
 function isUnused(look: Look, device: number): boolean {

@@ -97,3 +97,8 @@ export function hasPasids(look: Look, device: number): boolean {
   const { pasid, iommuPasid } = traitsOf(look.ground, device);
   return pasid && iommuPasid;
 }
+
+/** Some device is attached to the space. */
+export function hasUser(look: Look, space: number): boolean {
+  return someDevice(look, (device) => isAttachedTo(look, device, space));
+}

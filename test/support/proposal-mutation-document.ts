@@ -1,20 +1,24 @@
 /** docs/MUTATION-PROPOSALS.md: how many broken proposals a property notices, and which are not noticed. */
+
 import { code, groupBy, percent, type Trial } from './mutation-document.ts';
+import { SAME_GRAPH } from './proposal-trial.ts';
 
 function folderOf({ mutant }: Trial): string {
   return mutant.file.split('/')[1] ?? '';
 }
 
 function row(name: string, trials: readonly Trial[]): string {
-  const noticed = trials.filter(({ by }) => by !== undefined);
-  const byProperty = noticed.filter(({ by }) => by?.startsWith('P'));
-  const left = trials.length - noticed.length;
-  return `| ${name} | ${trials.length} | ${byProperty.length} | ${noticed.length - byProperty.length} | ${left} | ${percent(noticed.length, trials.length)} |`;
+  const same = trials.filter(({ by }) => by === SAME_GRAPH).length;
+  const survivors = trials.filter(({ by }) => by === undefined).length;
+  const noticed = trials.length - same - survivors;
+  const byProperty = trials.filter(({ by }) => /^[PG]\d/.test(by ?? '')).length;
+  const cells = [trials.length, byProperty, noticed - byProperty, same, survivors];
+  return `| ${name} | ${cells.join(' | ')} | ${percent(noticed, trials.length - same)} |`;
 }
 
 const HEAD = [
-  '| | mutants | changed a verdict | could not be searched | survivors | score |',
-  '|---|--:|--:|--:|--:|--:|',
+  '| | mutants | changed a verdict | could not be searched | changed nothing | survivors | score |',
+  '|---|--:|--:|--:|--:|--:|--:|',
 ];
 
 /** The whole document. */
@@ -28,7 +32,8 @@ export function proposalMutationDocument(
     '',
     'Each mutant is one small change to the commands of a proposal: a check dropped or turned round, two checks swapped, an event',
     'forgotten. It is noticed when the verdict of a property changes on some platform, or when the proposal’s own machines refuse an',
-    'event, so that it cannot be searched. Written by `test/mutate-proposals.ts`, whose head says how to run it.',
+    'event, so that it cannot be searched. A mutant that changed nothing reaches as many states by as many transitions in every world: a',
+    'check that another one covers, or whose only effect is which errno a refused command gets; it does not count. Written by `test/mutate-proposals.ts`, whose head says how to run it.',
     '',
     `${trials.length} of ${total} mutants were tried${every === 1 ? '' : ` (every ${every}.)`}.`,
     '',
