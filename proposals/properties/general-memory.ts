@@ -3,6 +3,9 @@ import type { Look, PropertySpec } from '../property.ts';
 import { general } from './any-design.ts';
 import { everySpace, hasUser, isKernelManaged, isLiveSpace, someSpace } from './look.ts';
 
+const ALLOC_WORDS = ['alloc', 'alloc-enforced'] as const;
+const SPACE_WORDS = ['destroy', 'map-all', 'unmap-all', 'invalidate'] as const;
+
 /** For every mapped, or every unmapped, page of spaces that the kernel manages. */
 function everyPage(look: Look, mapped: boolean, holds: (space: number, page: number) => boolean): boolean {
   return everySpace(look, (space) =>
@@ -53,9 +56,9 @@ export const generalMemoryProperties: readonly PropertySpec[] = [
       everySpace(look, (space) =>
         isLiveSpace(look, space)
           ? look.ground.contexts.every(
-              (context) => !accepts(look, ['alloc', 'alloc-enforced'], space, context),
+              (context) => !ALLOC_WORDS.some((word) => look.accepts(word, { space, context })),
             )
-          : !accepts(look, ['destroy', 'map-all', 'unmap-all', 'invalidate'], space, 0),
+          : !SPACE_WORDS.some((word) => look.accepts(word, { space })),
       ),
   }),
   {
@@ -71,7 +74,10 @@ export const generalMemoryProperties: readonly PropertySpec[] = [
           (space) =>
             !isLiveSpace(look, space) ||
             hasUser(look, space) ||
-            !(look.accepts('map', { space, page: 0 }) || look.accepts('map-all', { space })),
+            !(
+              look.ground.pages.some((page) => look.accepts('map', { space, page })) ||
+              look.accepts('map-all', { space })
+            ),
         ),
     }),
     source: 'V1 section 2; R20-18',
@@ -79,13 +85,3 @@ export const generalMemoryProperties: readonly PropertySpec[] = [
     outcome: 'given up: an IOAS can be filled before anything is attached (Q21)',
   },
 ];
-
-/** Whether some of these words is taken for a space, or for the id of one. */
-function accepts(
-  look: Look,
-  words: readonly ('alloc' | 'alloc-enforced' | 'destroy' | 'map-all' | 'unmap-all' | 'invalidate')[],
-  space: number,
-  context: number,
-): boolean {
-  return words.some((word) => look.accepts(word, { space, context }));
-}
