@@ -112,14 +112,15 @@ export const generalProperties: readonly PropertySpec[] = [
   }),
   general({
     id: 'G08',
-    says: 'only what is attached can be detached, and it can',
+    says: 'what is attached can be detached; on what is not, a detach does nothing',
     setups: ['routes', 'groups'],
     needs: [['detach']],
     arises: (look) => someDevice(look, (device) => look.state.attached.get(device) !== undefined),
     holds: (look) =>
       everyDevice(
         look,
-        (device) => look.accepts('detach', { device }) === (look.state.attached.get(device) !== undefined),
+        (device) =>
+          look.decides('detach', { device }).length > 0 === (look.state.attached.get(device) !== undefined),
       ),
   }),
   general({
