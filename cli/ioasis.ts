@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerCapture } from './capture.ts';
-import { registerCompare } from './compare-kernels.ts';
+import { registerCompare } from './compare.ts';
 import { registerConvert } from './convert.ts';
 import { fail } from './errors.ts';
 import { registerExplain } from './explain.ts';

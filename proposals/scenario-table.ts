@@ -1,0 +1,72 @@
+/** Every scenario with every proposal on every platform. */
+import type { Proposal } from './proposal.ts';
+import type { Scenario } from './scenario.ts';
+import { type Telling, tellScenario } from './scenario-run.ts';
+import type { Theme } from './scenarios.ts';
+import type { Platform } from './setup.ts';
+
+/** What a proposal answers, on the platforms where it answers so. */
+export type Cell = Readonly<{ platforms: readonly Platform[]; telling: Telling }>;
+
+export type Row = Readonly<{
+  scenario: Scenario;
+  /** By proposal; one cell where all platforms are alike. */
+  cells: readonly Readonly<{ proposal: Proposal; groups: readonly Cell[] }>[];
+}>;
+
+export type ScenarioTable = Readonly<{
+  proposals: readonly Proposal[];
+  platforms: readonly Platform[];
+  themes: readonly Readonly<{ title: string; rows: readonly Row[] }>[];
+}>;
+
+/** Tells the scenarios of all themes; `exactly` groups platforms only where every step is alike. Throws ModelError where a proposal breaks. */
+export function scenarioTable(
+  proposals: readonly Proposal[],
+  platforms: readonly Platform[],
+  themes: readonly Theme[],
+  exactly = false,
+): ScenarioTable {
+  const rowOf = (scenario: Scenario): Row => ({
+    scenario,
+    cells: proposals.map((proposal) => ({
+      proposal,
+      groups: groupsOf(
+        platforms.map((platform) => tellScenario(proposal, platform, scenario)),
+        exactly,
+      ),
+    })),
+  });
+  return {
+    proposals,
+    platforms,
+    themes: themes.map(({ title, scenarios }) => ({ title, rows: scenarios.map(rowOf) })),
+  };
+}
+
+function groupsOf(tellings: readonly Telling[], exactly: boolean): Cell[] {
+  const groups = new Map<string, Cell>();
+  for (const telling of tellings) {
+    const { verdict, brief, why, steps, slots } = telling;
+    const key = JSON.stringify(exactly ? [verdict, brief, why, steps, slots] : [verdict, brief, why]);
+    const known = groups.get(key);
+    const platforms = [...(known?.platforms ?? []), telling.platform];
+    groups.set(key, { platforms, telling: known?.telling ?? telling });
+  }
+  return [...groups.values()];
+}
+
+/** `intel, arm: `, or nothing where it is so on all that were asked for. */
+export function platformPrefix({ platforms: all }: ScenarioTable, { platforms }: Cell): string {
+  return platforms.length === all.length ? '' : `${platforms.join(', ')}: `;
+}
+
+/** How many pairs of scenario and proposal came out how, on all platforms together. */
+export function verdictCounts(table: ScenarioTable): Readonly<Record<Telling['verdict'], number>> {
+  const counts = { works: 0, answers: 0, fails: 0, 'not-expressible': 0 };
+  for (const { rows } of table.themes)
+    for (const { cells } of rows)
+      for (const { groups } of cells)
+        for (const { platforms, telling } of groups) counts[telling.verdict] += platforms.length;
+  return counts;
+}
