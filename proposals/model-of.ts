@@ -75,6 +75,11 @@ export function modelOf(design: Design, properties: readonly StateProperty[]): M
   });
 }
 
+/** How a search names a command: as its text does, with the neutral word. */
+export function searchName({ name, verb }: DesignCommand): string {
+  return name === verb ? verb : `${name} [${verb}]`;
+}
+
 function searchCommand(design: Design, declaration: DesignDeclaration, verb: Verb): Command[] {
   const found = design.commands.get(verb);
   if (found === undefined) return [];
@@ -83,7 +88,7 @@ function searchCommand(design: Design, declaration: DesignDeclaration, verb: Ver
   const decide = (state: DesignState, args: Arguments): Decision =>
     found.decide(state, args as Args, design.ground);
   return [
-    declaration.command(found.name === verb ? verb : `${found.name} [${verb}]`, sorts, {
+    declaration.command(searchName(found), sorts, {
       lane: laneOf(found, params),
       guard: (state, args) => !isRefusal(decide(state, args)),
       effect: (state, args) => applyDecision(design, state, decide(state, args)),

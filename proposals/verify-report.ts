@@ -7,7 +7,7 @@ export type Marks = Readonly<Record<'bold' | 'dim' | 'good' | 'bad', (text: stri
 
 /** The object that `ioasis verify --json` prints. Steps are `NAME [word](arguments)`. */
 export function verificationJson(verification: Verification, elapsedMs: number): object {
-  const { proposal, platform, states, transitions, depth, complete, searches, verdicts } = verification;
+  const { proposal, platform, states, transitions, depth, complete, searches, verdicts, dead } = verification;
   return {
     schema: 'ioasis.verify/1',
     proposal: proposal.id,
@@ -28,6 +28,7 @@ export function verificationJson(verification: Verification, elapsedMs: number):
       counterexample: trace?.steps.map(({ label }) => label) ?? [],
       length: trace?.steps.length ?? 0,
     })),
+    dead,
     searches: searches.map(({ setup, result }) => ({
       setup,
       states: result.states,
@@ -44,12 +45,13 @@ export function verificationJson(verification: Verification, elapsedMs: number):
 
 /** The report for people: a line for each property, then a shortest counterexample of each that is violated. */
 export function verificationText(verification: Verification, elapsedMs: number, marks: Marks): string {
-  const { proposal, platform, states, transitions, complete, searches, verdicts } = verification;
+  const { proposal, platform, states, transitions, complete, searches, verdicts, dead } = verification;
   const worlds = `${searches.length} ${searches.length === 1 ? 'world' : 'worlds'}`;
   const lines = [
     marks.bold(`${proposal.title} (${proposal.id}, ${proposal.date}) on ${platform}`),
     `${states} states, ${transitions} transitions in ${worlds}, ${perSecond(states, elapsedMs)} states a second` +
       (complete ? '' : '; not all was searched'),
+    ...(dead.length === 0 ? [] : [`never accepted: ${dead.join(', ')}`]),
     '',
     ...verdicts.map((verdict) => verdictLine(verdict, proposal.claims.includes(verdict.property.id), marks)),
     ...verdicts.flatMap((verdict) => counterexample(verdict, marks)),

@@ -4,7 +4,7 @@ import type { Model } from '../explore/model.ts';
 import { openSearch, type Search, type SearchOptions } from '../explore/search.ts';
 import type { PropertyVerdict, SearchResult } from '../explore/search-result.ts';
 import type { Trace } from '../explore/search-trace.ts';
-import { arisesName, type Design, designOf, modelOf } from './model-of.ts';
+import { arisesName, type Design, designOf, modelOf, searchName } from './model-of.ts';
 import { PROPERTIES } from './properties.ts';
 import type { PropertyId, PropertySpec, StateProperty } from './property.ts';
 import type { Proposal } from './proposal.ts';
@@ -38,6 +38,8 @@ export type Verification = Readonly<{
   complete: boolean;
   searches: readonly SetupSearch[];
   verdicts: readonly DesignVerdict[];
+  /** Commands of the proposal that no state of any setup accepted. Empty unless all was searched. */
+  dead: readonly string[];
 }>;
 
 export type VerifyOptions = Readonly<{
@@ -84,15 +86,17 @@ export function* verifying(
     searches.push({ setup, model, result: running.result() });
   }
   const results = searches.map(({ result }) => result);
+  const complete = results.length === plans.length && results.every((result) => result.complete);
   return {
     proposal,
     platform,
     states: total(results, ({ states }) => states),
     transitions: total(results, ({ transitions }) => transitions),
     depth: Math.max(0, ...results.map(({ depth }) => depth)),
-    complete: results.length === plans.length && results.every(({ complete }) => complete),
+    complete,
     searches,
     verdicts: asked.map((property) => judge(proposal, platform, property, plans, searches)),
+    dead: complete ? deadIn(proposal, searches) : [],
   };
 }
 
@@ -119,6 +123,18 @@ function plansFor(
     const here = asked.filter((one): one is StateProperty => isLookedAt(one, id, design));
     return here.length === 0 ? [] : [{ setup: id, model: modelOf(design, here) }];
   });
+}
+
+function deadIn(proposal: Proposal, searches: readonly SetupSearch[]): string[] {
+  const own = new Set(proposal.commands.map(searchName));
+  const said = new Set(searches.flatMap(({ model }) => model.commands.map(({ name }) => name)));
+  return [...said].filter(
+    (name) =>
+      own.has(name) &&
+      searches.every(
+        ({ model, result }) => result.dead.includes(name) || !model.commands.some((one) => one.name === name),
+      ),
+  );
 }
 
 function total(results: readonly SearchResult[], of: (result: SearchResult) => number): number {

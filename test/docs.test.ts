@@ -129,6 +129,21 @@ describe('excerpts of recordings', () => {
   });
 });
 
+describe('excerpts of sources', () => {
+  const quoted = documents.flatMap(({ path, text }) =>
+    [...text.matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)].map(([, file = '', code = '']) => ({
+      path,
+      file,
+      code,
+    })),
+  );
+
+  it.each(quoted)('$path quotes $file as it is', ({ file, code }) => expect(read(file)).toContain(code));
+
+  it('stand where writing a proposal is explained', () =>
+    expect(quoted.filter(({ path }) => path === 'docs/WRITING-A-PROPOSAL.md').length).toBeGreaterThan(3));
+});
+
 describe('docs/PROFILES.md', () => {
   const rows = rowsOf(documentAt('docs/PROFILES.md'));
   const profiles = [...kernelProfiles.values()];
