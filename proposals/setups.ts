@@ -174,7 +174,7 @@ export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId,
       contexts: 1,
       spaces: 2,
       pasids: 1,
-      pages: 1,
+      pages: 2,
       verbs: [
         'guest-maps',
         'guest-unmaps',

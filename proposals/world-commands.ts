@@ -100,9 +100,9 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
       const space = state.route.get(rid);
       if (space === undefined || state.onDefault.has(rid)) return NO_ROUTE;
       if (translates(state, space, page)) return [{ type: 'TranslationCached', rid, space, page }];
-      // What the guest's own table does not hold is cached too, as VT-d does in caching mode.
-      const lacks = state.space.get(space) === 'user' && !state.pte.has(space, page);
-      return lacks ? [{ type: 'AbsenceCached', space, page }] : NO_ROUTE;
+      // What the guest's table does not hold is cached too, as VT-d does in caching mode.
+      const absent = isGuestsTable(state.space.get(space)) && !state.pte.has(space, page);
+      return absent ? [{ type: 'AbsenceCached', space, page }] : NO_ROUTE;
     },
   }),
   command('fault', {

@@ -58,7 +58,8 @@ export const routeProperties: readonly PropertySpec[] = [
         const context = look.state.boundTo.get(device);
         if (context === undefined) return true;
         const owned = look.state.contextOpen.has(context) || look.state.contextGone.has(context);
-        return owned && !look.state.onDefault.has(device);
+        const attached = look.state.attached.get(device) !== undefined;
+        return owned && !(attached && look.state.onDefault.has(device));
       }),
   },
   {
