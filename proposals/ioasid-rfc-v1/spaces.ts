@@ -25,8 +25,8 @@ function canNest(state: DesignState, space: number): boolean {
 function whyNotBindTable(state: DesignState, ground: Ground, space: number): Refusal | undefined {
   const refused = whyNotLive(state, ground, space);
   if (refused !== undefined) return refused;
-  if (state.parent.get(space) === undefined) return rules.NOT_A_CHILD;
-  return state.space.get(space) === 'empty' ? undefined : rules.KIND_FIXED;
+  if (state.space.get(space) !== 'empty') return rules.KIND_FIXED;
+  return state.parent.get(space) === undefined ? rules.NOT_A_CHILD : undefined;
 }
 
 /** The devices whose default address space it is, which have a RID of their own. */

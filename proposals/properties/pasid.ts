@@ -199,7 +199,8 @@ function someRepeat(look: Look, holds: (device: number, space: number, pasid: nu
   return someDevice(look, (one) =>
     ground.pasids.some((taken) => {
       const space = state.attachedAt.get(one, taken);
-      if (space === undefined) return false;
+      // A child may ask for its parent to be attached first.
+      if (space === undefined || state.parent.get(space) !== undefined) return false;
       return someDevice(
         look,
         (device) =>

@@ -1,0 +1,48 @@
+/** Verdicts on proposals in a few words, and proposals that are broken on purpose. */
+import type { SearchOptions } from '../../explore/search.ts';
+import type { DesignEvent } from '../../proposals/design-event.ts';
+import type { PropertyId } from '../../proposals/property.ts';
+import { type Decision, isRefusal, type Proposal } from '../../proposals/proposal.ts';
+import type { Platform } from '../../proposals/setup.ts';
+import type { Args, Verb } from '../../proposals/verb.ts';
+import { verify } from '../../proposals/verify.ts';
+
+/** `holds`, `violated in 3` steps, `not-expressible`. */
+export function verdictsOn(
+  proposal: Proposal,
+  platform: Platform,
+  properties: readonly PropertyId[],
+  search: SearchOptions = {},
+): Record<string, string> {
+  const { verdicts } = verify(proposal, platform, { properties, search });
+  return Object.fromEntries(
+    verdicts.map(({ property, verdict, trace }) => [
+      property.id,
+      trace === undefined ? verdict : `${verdict} in ${trace.steps.length}`,
+    ]),
+  );
+}
+
+type Change = (decision: Decision, args: Args) => Decision;
+
+/** The proposal with another answer to one word. */
+export function broken(proposal: Proposal, verb: Verb, change: Change): Proposal {
+  return {
+    ...proposal,
+    commands: proposal.commands.map((one) =>
+      one.verb === verb
+        ? { ...one, decide: (state, args, ground) => change(one.decide(state, args, ground), args) }
+        : one,
+    ),
+  };
+}
+
+/** Without one rule: where it would have refused, these events happen. */
+export function refusing(rule: string, instead: readonly DesignEvent[]): Change {
+  return (decision) => (isRefusal(decision) && decision.rule === rule ? instead : decision);
+}
+
+/** What is accepted leaves out events of one type. */
+export function withoutEvents(type: DesignEvent['type']): Change {
+  return (decision) => (isRefusal(decision) ? decision : decision.filter((event) => event.type !== type));
+}
