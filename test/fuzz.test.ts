@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -9,7 +9,7 @@ import { parseLine } from '../traces/format.ts';
 import { CHUNK_RUNS, type FuzzOptions, fuzzChunk } from '../traces/fuzz.ts';
 import { coveringPrograms, expectationsOf } from '../traces/fuzz-cover.ts';
 import { FuzzReport, fuzzJson } from '../traces/fuzz-report.ts';
-import { ruleCoverage, rulesOf } from '../traces/fuzz-rules.ts';
+import { NO_REASON, ruleCoverage, rulesOf } from '../traces/fuzz-rules.ts';
 import { recordingOf, writeJsonl } from '../traces/jsonl-export.ts';
 import type { Program, Step } from '../traces/program.ts';
 import { canonical } from '../traces/program-canonical.ts';
@@ -127,6 +127,17 @@ describe('a fuzzed program', () => {
     );
     if (error !== undefined) context.skip();
     expect([status, stderr]).toEqual([0, '']);
+  });
+});
+
+describe('docs/FUZZING.md', () => {
+  it('names the rules of the mock that nothing reaches, and no other', () => {
+    const document = readFileSync(new URL('../docs/FUZZING.md', import.meta.url), 'utf8');
+    const [, section = ''] = /^## Coverage$(.*?)^## /ms.exec(document) ?? [];
+    const named = [...section.matchAll(/`([a-z0-9-]+\/[a-z0-9-]+)`/g)].map(([, rule]) => rule);
+    const { reasons } = ruleCoverage(MOCK, () => false);
+    const known = Object.keys(reasons).filter((rule) => reasons[rule] !== NO_REASON);
+    expect(named.sort()).toEqual(known.sort());
   });
 });
 

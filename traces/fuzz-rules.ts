@@ -63,6 +63,9 @@ const MOCK_REASONS: Reasons = {
   'viommu-alloc/op': 'the mock has vIOMMUs',
 };
 
+/** What is said of a rule that was missed by chance. */
+export const NO_REASON = 'no program of this run came to it';
+
 /** Rules of the target's profile. */
 export function rulesOf(target: Target): RuleId[] {
   return (Object.keys(RULES) as RuleId[]).filter((rule) =>
@@ -76,7 +79,6 @@ export function ruleCoverage(target: Target, reached: (rule: string) => boolean)
   const missed = rules.filter((rule) => !reached(rule));
   const reasons: Record<string, string> = {};
   const own = target.iommu === 'mock' ? MOCK_REASONS : {};
-  for (const rule of missed)
-    reasons[rule] = REASONS[rule] ?? own[rule] ?? 'no program of this run came to it';
+  for (const rule of missed) reasons[rule] = REASONS[rule] ?? own[rule] ?? NO_REASON;
   return { hit: rules.length - missed.length, total: rules.length, missed, reasons };
 }
