@@ -22,13 +22,13 @@ const at = (rid: string, pasid: number): string => (pasid === 0 ? `RID ${rid}` :
 /** Every entry of the context's devices, and every slot that should have one. */
 export function checkHardware(world: World, context: Context, report: Report): void {
   const { hardware } = world;
-  for (const rid of hardware.contexts.get(context.id) ?? []) {
-    const state = hardware.rids.get(rid);
-    if (state !== undefined) checkRid(hardware, context, state, report);
-  }
   for (const group of context.groups.values()) {
     checkMembers(hardware, group, report);
     checkCompat(context, group, report);
+  }
+  for (const rid of hardware.contexts.get(context.id) ?? []) {
+    const state = hardware.rids.get(rid);
+    if (state !== undefined) checkRid(hardware, context, state, report);
   }
 }
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { applyDefect, readDefects } from '../../bench/fuzz-defect-patch.ts';
 import { commandsOf, findDefect, LENGTH_MAX, RUNS_MAX } from '../../bench/fuzz-defects.ts';
+import { INVARIANTS } from '../../reducers/invariants-register.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const defects = readDefects(fileURLToPath(new URL('.', import.meta.url)));
@@ -20,6 +21,12 @@ describe('seeded defects', () => {
   it('stand in the table of docs/DEFECTS.md', () => {
     const table = readFileSync(join(root, 'docs', 'DEFECTS.md'), 'utf8');
     for (const { name, what } of defects) expect(table).toContain(`| ${name} | ${what} |`);
+  });
+
+  it('show each invariant of the register broken', () => {
+    const table = readFileSync(join(root, 'docs', 'DEFECTS.md'), 'utf8');
+    const seen = new Set([...table.matchAll(/^\| \d\S* \| [^|]* \| (\S+) \|/gm)].map(([, oracle]) => oracle));
+    expect(Object.keys(INVARIANTS).filter((id) => !seen.has(id))).toEqual([]);
   });
 
   it.each(['unmap-leaves-area', 'nested-parent-not-held', 'iotlb-not-flushed-on-unmap', 'ids-not-reused'])(
