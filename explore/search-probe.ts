@@ -5,12 +5,12 @@ import { tellsApart } from './properties.ts';
 import type { Run } from './search-run.ts';
 import { rename, renameArguments, type Symmetry, symmetryOf } from './symmetry.ts';
 
-const FIRST = 64;
+const FIRST = 16;
 const EVERY = 1024;
 
-/** Whether this state is one of those to look at: the first ones, and some of the others. */
+/** Whether this state is one of those to look at: the first ones, and ever fewer of the others. */
 export function probes(number: number): boolean {
-  return number < FIRST || number % EVERY === 0;
+  return number < FIRST || (number & (number - 1)) === 0 || number % EVERY === 0;
 }
 
 /** Throws ModelError where a question writes, an effect is not always the same, or renaming makes a difference. */
