@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<unknown>>> = {
   areas: () => import('./areas.ts'),
   search: () => import('./search.ts'),
   fuzz: () => import('./fuzz.ts'),
+  proposals: () => import('./proposals.ts'),
 };
 
 for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
