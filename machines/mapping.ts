@@ -92,7 +92,8 @@ function endsBeyond({ source, startByte, length }: Slice): boolean {
 
 function chosen(site: Site, request: MappingRequest): bigint | Failure {
   const { ioas, length, addr } = request;
-  if (site.trusting && site.adoptedIova !== undefined) return site.adoptedIova;
+  // A recording can be damaged: what the kernel is said to have chosen must fit.
+  if (site.trusting && site.adoptedIova !== undefined) return fixed(ioas, site.adoptedIova, length);
   const iova = chooseIova({
     length,
     addr,
