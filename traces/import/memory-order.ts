@@ -7,7 +7,8 @@ for (let value = 0; value < 16; value++) {
 }
 
 const WORD_DIGITS = 16;
-const ZEROS = '0'.repeat(WORD_DIGITS);
+const ZERO = 0x30;
+const SPACE = 0x20;
 const BYTE_DIGITS = 2;
 
 /** Whether text[from, to) is one to sixteen hexadecimal digits. */
@@ -17,14 +18,49 @@ export function isWord(text: string, from: number, to: number): boolean {
   return true;
 }
 
-/** The eight bytes, as hex in memory order, of the number whose digits stand in text[from, to). */
-export function littleEndian(text: string, from: number, to: number): string {
-  if (to - from === 1 && text.charCodeAt(from) === 0x30) return ZEROS;
-  let bytes = '';
-  let at = to;
-  for (; at - BYTE_DIGITS >= from; at -= BYTE_DIGITS) bytes += text.slice(at - BYTE_DIGITS, at);
-  if (at > from) bytes += `0${text.charAt(from)}`;
-  return bytes.length === WORD_DIGITS ? bytes : bytes + ZEROS.slice(bytes.length);
+/** Where the hexadecimal digits end that begin at `from`, one to sixteen and then a space or nothing; -1 for anything else. */
+export function wordEnd(text: string, from: number): number {
+  let at = from;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === SPACE) break;
+    if ((DIGIT[code] ?? -1) < 0) return -1;
+  }
+  return at > from && at - from <= WORD_DIGITS ? at : -1;
+}
+
+/** The low 32 bits of the number whose digits stand in text[from, to). */
+export function lowHalf(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = Math.max(from, to - WORD_DIGITS / 2); at < to; at++)
+    value = value * 16 + (DIGIT[text.charCodeAt(at)] as number);
+  return value;
+}
+
+/**
+ * Writes the eight bytes, as hex in memory order, of the number whose digits stand in text[from, to), as character codes to
+ * bytes[at …). Returns where they end.
+ */
+export function writeLittleEndian(
+  bytes: Uint8Array,
+  at: number,
+  text: string,
+  from: number,
+  to: number,
+): number {
+  const end = at + WORD_DIGITS;
+  let next = at;
+  let digit = to;
+  for (; digit - BYTE_DIGITS >= from; digit -= BYTE_DIGITS) {
+    bytes[next++] = text.charCodeAt(digit - 2);
+    bytes[next++] = text.charCodeAt(digit - 1);
+  }
+  if (digit > from) {
+    bytes[next++] = ZERO;
+    bytes[next++] = text.charCodeAt(from);
+  }
+  while (next < end) bytes[next++] = ZERO;
+  return end;
 }
 
 /** The little-endian 32-bit number at byte `at`; undefined past the end. */

@@ -1,19 +1,42 @@
 /** The body of a probe event as text: `(function+0x4/0x166) cmd=0x3b81 w0=0xc …`. */
 import type { ProbeFetch, SecondFetch } from './kernel-event.ts';
-import { isWord, littleEndian, u32At } from './memory-order.ts';
+import { lowHalf, wordEnd, writeLittleEndian } from './memory-order.ts';
 
 export type ProbePlace = Readonly<{ probed: string; returns: boolean; fields: string }>;
 
+const PARENTHESIS = 0x28;
+const MINUS = 0x2d;
+const SPACE = 0x20;
+const ZERO = 0x30;
+
+type Place = Readonly<{ head: string; probed: string; returns: boolean }>;
+const NOWHERE: Place = { head: '~', probed: '', returns: false };
+
+// Where probes sat last: most are of the same function, its entry and its return by turns.
+let entryPlace = NOWHERE;
+let returnPlace = NOWHERE;
+
 /** Where the probe sits; undefined for bodies of other events. */
 export function probePlace(body: string): ProbePlace | undefined {
-  if (body.charCodeAt(0) !== 0x28) return undefined;
+  if (body.startsWith(entryPlace.head)) return placed(body, entryPlace);
+  if (body.startsWith(returnPlace.head)) return placed(body, returnPlace);
+  if (body.charCodeAt(0) !== PARENTHESIS) return undefined;
   const end = body.indexOf(')');
   if (end < 0) return undefined;
-  const place = body.slice(1, end);
-  const arrow = place.indexOf(' <- ');
-  const name = arrow < 0 ? place : place.slice(arrow + 4);
+  const text = body.slice(1, end);
+  const arrow = text.indexOf(' <- ');
+  const name = arrow < 0 ? text : text.slice(arrow + 4);
   const plus = name.indexOf('+');
-  return { probed: plus < 0 ? name : name.slice(0, plus), returns: arrow >= 0, fields: body.slice(end + 1) };
+  // A copy of its own, which does not keep the text around it alive.
+  const head = Buffer.from(body.slice(0, end + 1)).toString();
+  const place: Place = { head, probed: plus < 0 ? name : name.slice(0, plus), returns: arrow >= 0 };
+  if (place.returns) returnPlace = place;
+  else entryPlace = place;
+  return placed(body, place);
+}
+
+function placed(body: string, { head, probed, returns }: Place): ProbePlace {
+  return { probed, returns, fields: body.slice(head.length) };
 }
 
 /** The digits of `name=0x…` in `fields`, where `name` begins with a space and ends with `=`; undefined for no such number. */
@@ -21,16 +44,26 @@ export function hexField(fields: string, name: string): string | undefined {
   const from = fields.indexOf(name);
   if (from < 0) return undefined;
   let at = from + name.length;
-  if (fields.charCodeAt(at) === 0x30 && fields.charCodeAt(at + 1) === 0x78) at += 2;
-  let end = fields.indexOf(' ', at);
-  if (end < 0) end = fields.length;
-  return isWord(fields, at, end) ? fields.slice(at, end) : undefined;
+  if (fields.charCodeAt(at) === ZERO && fields.charCodeAt(at + 1) === 0x78) at += 2;
+  const end = wordEnd(fields, at);
+  return end < 0 ? undefined : fields.slice(at, end);
 }
 
 /** The signed decimal number of `ret=…`; undefined where there is none. */
 export function returnField(fields: string): number | undefined {
-  const found = / ret=(-?\d{1,10})(?: |$)/.exec(fields);
-  return found === null ? undefined : Number(found[1]);
+  const found = fields.indexOf(' ret=');
+  if (found < 0) return undefined;
+  const negative = fields.charCodeAt(found + 5) === MINUS;
+  const from = negative ? found + 6 : found + 5;
+  let value = 0;
+  let at = from;
+  for (; at < fields.length && fields.charCodeAt(at) !== SPACE; at++) {
+    const digit = fields.charCodeAt(at) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  if (at === from || at - from > 10) return undefined;
+  return negative ? -value : value;
 }
 
 /** ` w0=0x`, ` w8=0x`, … */
@@ -39,6 +72,9 @@ const namesOf = (prefix: string): readonly string[] =>
 const STRUCT = namesOf('w');
 const SECOND = namesOf('p');
 const WORD_DIGITS = 16;
+
+/** Where the digits of a struct are put together. */
+const words = Buffer.alloc(STRUCT.length * WORD_DIGITS);
 
 // The words fetched last: what the return probe finds is mostly what the entry probe found.
 let lastText = '~';
@@ -49,11 +85,11 @@ function structWords(fields: string): string | undefined {
   const from = fields.indexOf(' w0=');
   const text = from < 0 ? fields : fields.slice(from);
   if (text === lastText) return lastWords;
-  const words = wordFields(text, STRUCT, true);
-  if (words === undefined) return undefined;
+  const fetched = wordFields(text, STRUCT, true);
+  if (fetched === undefined) return undefined;
   lastText = text;
-  lastWords = words;
-  return words;
+  lastWords = fetched;
+  return fetched;
 }
 
 /**
@@ -64,26 +100,26 @@ function wordFields(fields: string, names: readonly string[], sized: boolean): s
   const [first = ''] = names;
   let from = fields.indexOf(first);
   if (from < 0) return fields.includes(first.slice(0, -2)) ? undefined : '';
-  let bytes = '';
+  let written = 0;
   let most = Number.POSITIVE_INFINITY;
   for (const name of names) {
-    if (bytes.length >= most) return bytes;
+    if (written >= most) break;
     if (!fields.startsWith(name, from)) {
       // A field that is there and does not read as a number is damage; none at all is the end.
-      return fields.startsWith(name.slice(0, -2), from) ? undefined : bytes;
+      if (fields.startsWith(name.slice(0, -2), from)) return undefined;
+      break;
     }
     const start = from + name.length;
-    let end = fields.indexOf(' ', start);
-    if (end < 0) end = fields.length;
-    if (!isWord(fields, start, end)) return undefined;
-    bytes += littleEndian(fields, start, end);
-    from = end;
-    if (sized && bytes.length === WORD_DIGITS) {
-      const size = u32At(bytes, 0) ?? 0;
+    const end = wordEnd(fields, start);
+    if (end < 0) return undefined;
+    if (sized && written === 0) {
+      const size = lowHalf(fields, start, end);
       if (size > 0) most = Math.ceil(size / 8) * WORD_DIGITS;
     }
+    written = writeLittleEndian(words, written, fields, start, end);
+    from = end;
   }
-  return bytes;
+  return words.toString('latin1', 0, written);
 }
 
 const KINDS: Readonly<Record<string, ProbeFetch['kind']>> = {
@@ -97,13 +133,13 @@ export function probeFetch(place: ProbePlace): ProbeFetch | undefined {
   // Return probes of older kernels know the result only.
   const bare = place.returns && !place.fields.includes(' cmd=');
   if (!bare && (command === undefined || command.length > 8)) return undefined;
-  const words = structWords(place.fields);
-  if (words === undefined) return undefined;
+  const fetched = structWords(place.fields);
+  if (fetched === undefined) return undefined;
   return {
     kind: KINDS[place.probed],
     command: command === undefined ? undefined : Number.parseInt(command, 16),
     pointer: hexField(place.fields, ' uptr=') ?? '',
-    words,
+    words: fetched,
   };
 }
 
@@ -115,6 +151,6 @@ export function fetchesSecond(place: ProbePlace): boolean {
 /** What it fetched; undefined where a field is damaged. */
 export function secondFetch(place: ProbePlace): SecondFetch | undefined {
   const pointer = hexField(place.fields, ' ptr=');
-  const words = wordFields(place.fields, SECOND, false);
-  return pointer === undefined || words === undefined ? undefined : { pointer, words };
+  const fetched = wordFields(place.fields, SECOND, false);
+  return pointer === undefined || fetched === undefined ? undefined : { pointer, words: fetched };
 }

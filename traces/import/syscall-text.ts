@@ -23,6 +23,10 @@ export const FOLLOWED_CALLS: ReadonlySet<string> = new Set([
 /** Values in symbols, or of no use. */
 const AS_TEXT: ReadonlySet<string> = new Set(['flags', 'mode', 'how', 'usize', 'dfd', 'filename']);
 
+/** Most events, as tracefs prints them. */
+const IOCTL_ENTRY = 'sys_ioctl(';
+const IOCTL_RETURN = 'sys_ioctl -> 0x';
+
 /** Most entries: an ioctl as tracefs prints it; undefined for any other form. */
 function ioctlArgs(text: string): SyscallArgs | undefined {
   const command = text.indexOf(', cmd: 0x');
@@ -72,6 +76,9 @@ export type SyscallText = Readonly<
 
 /** Reads `sys_close(fd: 4)`, `sys_close -> 0x0`, `sys_enter_close: fd: …`, `sys_exit_close: 0x0`; undefined for calls not followed. */
 export function syscallText(text: string): SyscallText | undefined {
+  if (text.startsWith(IOCTL_RETURN)) return { name: 'ioctl', ret: digitsFrom(text, IOCTL_RETURN.length) };
+  if (text.startsWith(IOCTL_ENTRY) && text.endsWith(')'))
+    return { name: 'ioctl', args: syscallArgs(text.slice(IOCTL_ENTRY.length, -1)) };
   const entered = text.startsWith('sys_enter_');
   const exited = text.startsWith('sys_exit_');
   if (entered || exited) {
@@ -94,5 +101,9 @@ export function syscallText(text: string): SyscallText | undefined {
 }
 
 function returned(text: string): string | undefined {
-  return text.startsWith('0x') && isWord(text, 2, text.length) ? text.slice(2) : undefined;
+  return text.startsWith('0x') ? digitsFrom(text, 2) : undefined;
+}
+
+function digitsFrom(text: string, from: number): string | undefined {
+  return isWord(text, from, text.length) ? text.slice(from) : undefined;
 }

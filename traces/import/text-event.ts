@@ -14,6 +14,8 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 const NINE = 0x39;
 const NS = 1_000_000_000;
+/** Nanoseconds in the last digit, by the number of digits after the point. */
+const SCALE: readonly number[] = Array.from({ length: 10 }, (_, digits) => 10 ** (9 - digits));
 
 function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE;
@@ -72,7 +74,7 @@ function timeOf(line: string, from: number, to: number): number {
     fraction = fraction * 10 + code - ZERO;
   }
   if (digits === 0 || digits > 9) return -1;
-  return seconds * NS + fraction * 10 ** (9 - digits);
+  return seconds * NS + fraction * (SCALE[digits] as number);
 }
 
 // What the line before began with, to the CPU: most lines are of the same thread as the one before.
@@ -89,7 +91,8 @@ function readPrefix(line: string): boolean {
   if (bracket === undefined) return false;
   const task = taskOf(line.slice(0, bracket.open).trim());
   if (task === undefined) return false;
-  prefix = line.slice(0, bracket.close + 2);
+  // A copy of its own: a slice would keep the block alive and compare more slowly.
+  prefix = Buffer.from(line.slice(0, bracket.close + 2)).toString();
   ({ comm, tid, tgid } = task);
   cpu = Number(line.slice(bracket.open + 1, bracket.close));
   return true;
