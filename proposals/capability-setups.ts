@@ -24,7 +24,7 @@ export function capabilitySetups(devices: number): Readonly<Record<CapabilitySet
       spaces: 2,
       pasids: 1,
       pages: 2,
-      verbs: ['alloc', 'alloc-enforced', 'alloc-automatic', 'destroy', 'attach', 'detach', 'map', 'unmap'],
+      verbs: ['alloc', 'alloc-enforced', 'destroy', 'attach', 'detach', 'map', 'unmap'],
       prelude: bound(0, 1, 2),
     },
     reports: {

@@ -50,7 +50,8 @@ function closeEvents(state: DesignState, ground: Ground, device: number): Design
 
 /** IOMMU_GET_HW_INFO: the PASID width is of the device behind this IOMMU, the driver's own data of the IOMMU. */
 export function report(state: DesignState, device: number, ground: Ground): DeviceReport | undefined {
-  if (state.device.get(device) !== 'bound') return undefined;
+  const context = state.boundTo.get(device);
+  if (context === undefined || !state.contextOpen.has(context)) return undefined;
   const { pasid, iommuPasid } = traitsOf(ground, device);
   return { pasid: pasid && iommuPasid, iommuPasid };
 }
@@ -121,6 +122,9 @@ export const deviceCommands: readonly DesignCommand[] = [
     source: '<Z92wIQGa8RcJb2T/@Asurada-Nvidia>',
     decide: (state, { device }, ground) => {
       if (state.frozen.get() !== 'no') return rules.FROZEN;
+      const context = state.boundTo.get(device);
+      if (context === undefined ? state.contextOpen.size() === 0 : !state.contextOpen.has(context))
+        return rules.BAD_DESCRIPTOR;
       const told = report(state, device, ground);
       return told === undefined ? rules.NOT_TOLD : [{ type: 'ViommuFrozen', withPasid: told.pasid }];
     },

@@ -71,6 +71,18 @@ function refusesFaults(
   return ground.platform === 'intel' ? rules.NO_PRI_VTD : rules.NO_PRI;
 }
 
+/** Arm: every member of the group needs a vDEVICE for a table of the guest, and only a bound device can have one. */
+function refusesMates(
+  state: DesignState,
+  ground: Ground,
+  device: number,
+  space: number,
+): Refusal | undefined {
+  if (ground.platform !== 'arm' || state.space.get(space) !== 'table') return undefined;
+  const bound = matesOf(ground, device).every((mate) => state.device.get(mate) === 'bound');
+  return bound ? undefined : rules.MATE_WITHOUT_VDEVICE;
+}
+
 /** Nested HWPTs get one where page requests are looked at. */
 export function hasFaultQueue(state: DesignState, { setup }: Ground, space: number): boolean {
   const kind = state.space.get(space);
@@ -97,7 +109,7 @@ function attachRid(
   if (beyond !== undefined) return beyond;
   if (former === undefined && occupied !== undefined) return rules.MATE_ELSEWHERE;
   if (state.untagged.has(space) && hasPasids(state, ground, device)) return rules.PASIDS_ATTACHED;
-  const refused = refusesFaults(state, ground, device, space);
+  const refused = refusesFaults(state, ground, device, space) ?? refusesMates(state, ground, device, space);
   if (refused !== undefined) return refused;
   const moving = attachedMates(state, ground, device).length;
   return [

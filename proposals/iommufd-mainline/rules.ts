@@ -42,9 +42,15 @@ export const NO_DEVICE_SCOPE = own(
 );
 export const NO_VDEVICE = own(
   'vdevice',
-  'EIO',
+  undefined,
   'the device has no vDEVICE',
   'arm_vsmmu_vsid_to_sid(), Linux 7.3',
+);
+export const MATE_WITHOUT_VDEVICE = own(
+  'mate-vdevice',
+  'ENOENT',
+  'a member of its group is not bound, so that it has no vDEVICE',
+  'arm_smmu_attach_prepare_vmaster(), Linux 7.3',
 );
 export const NO_FAULT = own('no-fault', undefined, 'there is nothing to read', 'iommufd_fault_fops_read()');
 export const OTHER_DEVICE = own(
@@ -97,8 +103,9 @@ export const SPLITS = registered('unmap/partial');
 export const NO_DEVICE = registered('device/exists');
 
 export const NOT_A_PARENT = registered('hwpt-alloc/pt-kind');
+export const NO_VIOMMU = registered('viommu-alloc/op');
+export const NO_HWPT = registered('hwpt-paging/exists');
 export const NO_NESTING = registered('hwpt-alloc/nested-flags');
-export const OTHER_FORMAT = registered('driver/nested');
 export const NOT_INVALIDATED = registered('hwpt-invalidate/exists');
 export const KERNEL_TABLE = registered('hwpt-invalidate/kind');
 export const NO_INVALIDATION = registered('hwpt-invalidate/op');

@@ -1,7 +1,7 @@
 /** IOAS_ALLOC, HWPT_ALLOC, VIOMMU_ALLOC and DESTROY. HWPTs of an IOAS come and go with what is attached to them. */
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState, SpaceState } from '../design-state.ts';
-import { command, type Decision, type DesignCommand } from '../proposal.ts';
+import { command, type Decision, type DesignCommand, type Refusal } from '../proposal.ts';
 import type { Ground } from '../setup.ts';
 import { hasChild, isAttached } from '../slots.ts';
 import * as rules from './rules.ts';
@@ -11,6 +11,18 @@ function allocIoas(state: DesignState, space: number, context: number, untagged:
   if (state.space.get(space) !== 'free') return rules.IS_USED;
   if (!state.contextOpen.has(context)) return rules.BAD_DESCRIPTOR;
   return [{ type: 'SpaceAllocated', space, context, as: 'kernel', untagged }];
+}
+
+/** HWPT_ALLOC on a HWPT: only VT-d nests that way. */
+function refusesUser(state: DesignState, { platform }: Ground, parent: number): Refusal | undefined {
+  if (state.space.get(parent) !== 'kernel') return rules.NOT_A_PARENT;
+  return platform === 'intel' ? undefined : rules.NO_NESTING;
+}
+
+/** VIOMMU_ALLOC on a HWPT: VT-d has no vIOMMU. */
+function refusesTable(state: DesignState, { platform }: Ground, parent: number): Refusal | undefined {
+  if (platform === 'intel') return rules.NO_VIOMMU;
+  return state.space.get(parent) === 'kernel' ? undefined : rules.NO_HWPT;
 }
 
 type Nesting = Readonly<{ as: SpaceState; untagged: boolean }>;
@@ -27,9 +39,8 @@ function allocNested(
   if (context === undefined) return state.contextOpen.size() === 0 ? rules.BAD_DESCRIPTOR : rules.NO_DEVICE;
   if (!state.contextOpen.has(context)) return rules.BAD_DESCRIPTOR;
   if (!state.boundTo.includes(context)) return rules.NO_DEVICE;
-  if (state.space.get(parent) !== 'kernel') return rules.NOT_A_PARENT;
-  if ((as === 'user') !== (ground.platform === 'intel'))
-    return ground.platform === 'intel' ? rules.OTHER_FORMAT : rules.NO_NESTING;
+  const refused = as === 'user' ? refusesUser(state, ground, parent) : refusesTable(state, ground, parent);
+  if (refused !== undefined) return refused;
   return [...gained(state, ground, parent), { type: 'SpaceAllocated', space, context, as, parent, untagged }];
 }
 
