@@ -32,7 +32,9 @@ export const PHRASES = {
   'give-memory': ['space', 'context', 'device', 'page'],
   /** A space over another, whose table is the guest's. */
   'nest-table': ['space', 'parent'],
-  /** The same, made so that the device walks it. */
+  /** The same, fit to be attached with a PASID, where that has to be said. */
+  'nest-for-pasid': ['space', 'parent'],
+  /** A space over another whose table is the guest's, and the device walks it. */
   'guest-table': ['space', 'parent', 'device'],
   /** A space over another that software merges with it, for the device. */
   'shadow-space': ['space', 'parent', 'device'],
@@ -120,6 +122,7 @@ export const USUAL: Readonly<{ [P in Phrase]: Ways<P> }> = {
       say('map', space, page),
     ]),
   'nest-table': (_, space, parent) => nestings(space, parent).map((nest) => [nest]),
+  'nest-for-pasid': (_, space, parent) => nestings(space, parent).map((nest) => [nest]),
   'guest-table': (_, space, parent, device) => tables(space, parent, say('attach', device, space)),
   'shadow-space': (_, space, parent, device) => [
     [say('alloc-shadow', space, parent), say('attach', device, space)],

@@ -20,8 +20,9 @@ export function answerQuestion(
     case 'told': {
       const report = design.proposal.report?.(state, question.device, design.ground);
       if (report === undefined) return 'nothing';
-      const iommu = report.iommuPasid === undefined ? '' : `, IOMMU ${report.iommuPasid ? 'too' : 'without'}`;
-      return `${report.pasid ? 'PASID' : 'no PASID'}${iommu}`;
+      const iommu =
+        report.iommuPasid === undefined ? '' : ` (of the IOMMU: ${report.iommuPasid ? 'yes' : 'no'})`;
+      return `PASIDs ${report.pasid ? 'yes' : 'no'}${iommu}`;
     }
     case 'charged':
       return timesText(state.charges.get(question.page));

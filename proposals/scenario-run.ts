@@ -201,7 +201,7 @@ function verdictOf(steps: readonly StepAnswer[]): Pick<Telling, 'verdict' | 'bri
   const reasons = open.flatMap(({ words, says }) => (says === null ? [] : [`${words}: ${says}`]));
   return {
     verdict: 'answers',
-    brief: open.map(briefOf).join(', '),
+    brief: open.map(briefOf).join('; '),
     why: reasons.length === 0 ? null : reasons.join('; '),
   };
 }

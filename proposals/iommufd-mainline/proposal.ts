@@ -7,6 +7,7 @@ import { deviceCommands, report } from './devices.ts';
 import { faultCommands } from './faults.ts';
 import { deviceMachine, spaceMachine } from './machines.ts';
 import { memoryCommands } from './memory.ts';
+import { phrases } from './phrases.ts';
 import { processCommands } from './processes.ts';
 import { routeCommands } from './routes.ts';
 import { spaceCommands } from './spaces.ts';
@@ -68,6 +69,7 @@ export const iommufdMainline: Proposal = {
     register: 'pins are shared by IOAS_COPY',
     P57: 'snooping is not asked for: each HWPT enforces it where its devices can (iommufd_hw_pagetable_enforce_cc())',
   },
+  phrases,
   report,
   commands: [
     ...deviceCommands,

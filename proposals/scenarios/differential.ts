@@ -148,7 +148,7 @@ export const differentialScenarios: readonly Scenario[] = [
     steps: [
       ...ATTACHED,
       does('guest-pasid-table', B, A, D1),
-      does('nest-table', C, A),
+      tries('nest-for-pasid', C, A),
       tries('route-pasid', D1, C, 0),
     ],
   },

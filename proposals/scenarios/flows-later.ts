@@ -170,11 +170,18 @@ export const laterFlows: readonly Scenario[] = [
     id: 'F-ML-1d',
     title: 'mainline, PASID on Intel: the number of the user on the bus',
     source: 'Linux 7.3.4, drivers/iommu/iommufd/device.c, iommufd_hwpt_pasid_compat()',
+    only: {
+      platforms: ['intel'],
+      because: 'nested domains of Arm and AMD cannot be attached to a PASID: X12',
+    },
     steps: [
       ...ASSIGNED,
-      does('nest-table', GVA, GPA),
-      tries('route-pasid', DEV, GVA, 0),
+      does('nest-for-pasid', GVA, GPA),
+      does('route-pasid', DEV, GVA, 0),
+      does('guest-maps', GVA, 0),
+      dmaWith(DEV, 0, 0, 'memory through gva'),
       dmaWith(DEV, 1, 0, 'nothing'),
+      dma(DEV, 0, 'memory through gpa'),
     ],
   },
   {

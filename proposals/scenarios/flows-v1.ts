@@ -146,7 +146,7 @@ export const flowsOfV1: readonly Scenario[] = [
     steps: [
       ...BOOTED,
       does('guest-pasid-table', V, GPA, DEV1),
-      tries('nest-table', GVA, GPA),
+      tries('nest-for-pasid', GVA, GPA),
       tries('route-pasid', DEV1, GVA, 0),
       dmaWith(DEV1, 0, 0, 'nothing'),
       does('guest-enables-pasid', DEV1, 0),

@@ -1,6 +1,6 @@
 /** PASIDs of guests and of processes: who picks the number, who writes the entry, who else has it. */
 import { damage, dma, dmaWith, does, fails, type Scenario, told, tries } from '../scenario.ts';
-import { mdev, type Platform, parentOf, pdev } from '../setup.ts';
+import { mdev, type Platform, parentOf, pdev, swmdev } from '../setup.ts';
 
 const INTEL: readonly Platform[] = ['intel'];
 export const MEDIATED = {
@@ -96,6 +96,25 @@ export const pasidScenarios: readonly Scenario[] = [
       does('map', 1, 0),
       dmaWith(ONE, 0, 0, 'memory through gva1'),
       dmaWith(TWO, 0, 0, 'nothing: not mapped'),
+      dma(PF, 0, 'host memory'),
+    ],
+  },
+  {
+    id: 'software-mdev',
+    title: 'a device that its driver isolates by software, beside the parent that it uses',
+    source: 'V2 1.2, Jason Gunthorpe 13 July 2021; P60',
+    devices: { parent: parentOf(0), sw: swmdev(1, 0) },
+    spaces: ['gpa'],
+    pasids: ['5', '6'],
+    contexts: 1,
+    pages: 1,
+    steps: [
+      does('open-context', 0),
+      does('assign', ONE, 0),
+      does('give-memory', GPA, 0, ONE, 0),
+      dma(ONE, 0, 'memory through gpa'),
+      dma(PF, 0, 'host memory'),
+      does('close-device', ONE),
       dma(PF, 0, 'host memory'),
     ],
   },
@@ -272,7 +291,8 @@ export const pasidScenarios: readonly Scenario[] = [
       told(GPU),
       does('give-memory', GPA, 0, GPU, 0),
       does('make-space', GVA, 0),
-      fails('route-pasid', GPU, GVA, 0),
+      tries('route-pasid', GPU, GVA, 0),
+      dmaWith(GPU, 0, 0, 'nothing'),
     ],
   },
 ];
