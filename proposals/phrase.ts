@@ -36,10 +36,14 @@ export const PHRASES = {
   'nest-for-pasid': ['space', 'parent'],
   /** A space over another whose table is the guest's, and the device walks it. */
   'guest-table': ['space', 'parent', 'device'],
-  /** A space over another that software merges with it, for the device. */
+  /** A space over another that software merges with it. */
+  'nest-shadow': ['space', 'parent'],
+  /** The same, for the device. */
   'shadow-space': ['space', 'parent', 'device'],
   /** The PASID table of the device becomes the guest's, over this parent. */
   'guest-pasid-table': ['space', 'parent', 'device'],
+  /** The device leaves a space that lies over another, and what lies below it. */
+  'leave-nesting': ['device'],
   /** What has to come before the guest enables its first PASID. */
   'prepare-pasids': ['space', 'parent', 'device'],
   /** The guest enables a PASID with a table of its own, which needs a space where the host keeps the PASID table. */
@@ -52,6 +56,8 @@ export const PHRASES = {
   'count-once': ['page'],
   /** The guest may submit with ENQCMD: the CPU translates its PASID, and the device takes submissions. */
   'let-enqcmd': ['device', 'pasid', 'space'],
+  /** The submission that is under way arrives. */
+  'submission-arrives': [],
 } as const satisfies Readonly<Record<string, readonly Param[]>>;
 
 export type Phrase = keyof typeof PHRASES;
@@ -124,11 +130,16 @@ export const USUAL: Readonly<{ [P in Phrase]: Ways<P> }> = {
   'nest-table': (_, space, parent) => nestings(space, parent).map((nest) => [nest]),
   'nest-for-pasid': (_, space, parent) => nestings(space, parent).map((nest) => [nest]),
   'guest-table': (_, space, parent, device) => tables(space, parent, say('attach', device, space)),
+  'nest-shadow': (_, space, parent) => [
+    [say('alloc-shadow', space, parent)],
+    [say('create-nesting', space, parent)],
+  ],
   'shadow-space': (_, space, parent, device) => [
     [say('alloc-shadow', space, parent), say('attach', device, space)],
     [say('create-nesting', space, parent), say('attach', device, space)],
   ],
   'guest-pasid-table': (_, space, parent, device) => pasidTables(space, parent, device),
+  'leave-nesting': (_, device) => [[say('detach', device)]],
   'prepare-pasids': ({ platform }, space, parent, device) =>
     platform === 'intel' ? [[]] : pasidTables(space, parent, device),
   'enable-pasid': (scene, device, pasid, space, parent) =>
@@ -144,6 +155,7 @@ export const USUAL: Readonly<{ [P in Phrase]: Ways<P> }> = {
     [say('cpu-map', pasid, space, device), say('open-portal', device)],
     [say('cpu-map', pasid, space, device)],
   ],
+  'submission-arrives': () => [[{ verb: 'cpu-drains', args: ['any'] }]],
 };
 
 /** A word that a scenario may use: one of verb.ts, or a higher one. */

@@ -24,6 +24,8 @@ export function answerQuestion(
         report.iommuPasid === undefined ? '' : ` (of the IOMMU: ${report.iommuPasid ? 'yes' : 'no'})`;
       return `PASIDs ${report.pasid ? 'yes' : 'no'}${iommu}`;
     }
+    case 'bus':
+      return busText(scenario, design, state, question.device, question.pasid);
     case 'charged':
       return timesText(state.charges.get(question.page));
     case 'blamed': {
@@ -37,6 +39,18 @@ export function answerQuestion(
     case 'damage':
       return damageText(state);
   }
+}
+
+function busText(
+  scenario: Scenario,
+  { ground }: Design,
+  state: DesignState,
+  device: number,
+  pasid: number,
+): string {
+  const wire = state.wire.get(device, pasid);
+  if (wire === undefined) return 'none';
+  return traitsOf(ground, device).kind === 'mdev' ? nameIn(scenario, 'wire', wire) : 'the same';
 }
 
 function isCached({ ground }: Design, state: DesignState, device: number, page: number): boolean {

@@ -14,16 +14,24 @@ const FIELDS: Readonly<Record<string, Param>> = {
   space: 'space',
   parent: 'space',
   context: 'context',
-  pasid: 'pasid',
-  wire: 'pasid',
+  pasid: 'wire',
+  wire: 'wire',
   page: 'page',
 };
+
+/** Events whose PASID is the number as its user says it; in others it is the one on the bus. */
+const OF_THE_USER: ReadonlySet<DesignEvent['type']> = new Set([
+  'PasidAttached',
+  'PasidDetached',
+  'CpuMapSet',
+  'CpuMapCleared',
+]);
 
 /** `SlotRouted rid=nic space=gpa`. */
 export function eventText(scenario: Scenario, event: DesignEvent): string {
   const fields = Object.entries(event).flatMap(([key, value]) => {
     if (key === 'type' || value === undefined || value === false) return [];
-    const param = FIELDS[key];
+    const param = key === 'pasid' && OF_THE_USER.has(event.type) ? 'pasid' : FIELDS[key];
     if (param === undefined || typeof value !== 'number') return [value === true ? key : `${key}=${value}`];
     return [`${key}=${nameIn(scenario, param, value)}`];
   });
@@ -40,7 +48,7 @@ export function slotsOf(scenario: Scenario, ground: Ground, state: DesignState):
         const space = state.pasidRoute.get(rid, pasid);
         const own = space === undefined ? [] : [spaceText(scenario, state, space)];
         const guest = state.guestEntry.has(rid, pasid) ? ['an entry of the guest'] : [];
-        return [...own, ...guest].map((holds) => `${name}, ${nameIn(scenario, 'pasid', pasid)}: ${holds}`);
+        return [...own, ...guest].map((holds) => `${name}, ${nameIn(scenario, 'wire', pasid)}: ${holds}`);
       });
       return [`${name}: ${routeText(scenario, state, rid)}`, ...entries];
     });

@@ -208,5 +208,6 @@ function verdictOf(steps: readonly StepAnswer[]): Pick<Telling, 'verdict' | 'bri
 
 /** `accepted`, the errno, `refused` where the text names none, or the answer to a question. */
 export function briefOf({ answer, errno }: StepAnswer): string {
+  if (answer === 'missing') return 'not expressible';
   return answer === 'refused' ? (errno ?? 'refused') : answer;
 }

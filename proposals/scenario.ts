@@ -17,6 +17,8 @@ export type Question =
   | Readonly<{ asks: 'dma'; device: number; pasid: number | undefined; page: number }>
   /** What is told of the PASIDs of a device. */
   | Readonly<{ asks: 'told'; device: number }>
+  /** The number that a PASID of a device has on the bus. */
+  | Readonly<{ asks: 'bus'; device: number; pasid: number }>
   /** How often a page counts against the limit of the user. */
   | Readonly<{ asks: 'charged'; page: number }>
   /** Whom the guest takes for the source of a page fault of this device. */
@@ -89,6 +91,10 @@ export function told(device: number, wish?: string): AskedStep {
   return { question: { asks: 'told', device }, wish };
 }
 
+export function bus(device: number, pasid: number, wish?: string): AskedStep {
+  return { question: { asks: 'bus', device, pasid }, wish };
+}
+
 export function charged(page: number, wish?: string): AskedStep {
   return { question: { asks: 'charged', page }, wish };
 }
@@ -139,14 +145,21 @@ export function nameIn(scenario: Scenario, param: Param, member: number): string
     case 'space':
     case 'parent':
       return scenario.spaces[member] ?? `space${member}`;
-    case 'pasid':
     case 'wire':
+      // Of mediated devices the numbers on the bus are the kernel's, whatever their users say.
+      if (hasMediated(scenario)) return `number ${member + 1}`;
+      return `PASID ${scenario.pasids[member] ?? member}`;
+    case 'pasid':
       return `PASID ${scenario.pasids[member] ?? member}`;
     case 'context':
       return `fd${member + 1}`;
     case 'page':
       return `page${member}`;
   }
+}
+
+function hasMediated({ devices }: Scenario): boolean {
+  return Object.values(devices).some(({ kind }) => kind === 'mdev');
 }
 
 /** A step as it is shown: `attach(nic, gpa)`. */

@@ -5,6 +5,7 @@ import { FAULT_COMMANDS } from './faults.ts';
 import { deviceMachine, spaceMachine } from './machines.ts';
 import { MEMORY_COMMANDS } from './memory.ts';
 import { PASID_COMMANDS } from './pasids.ts';
+import { phrases } from './phrases.ts';
 import { SPACE_COMMANDS } from './spaces.ts';
 
 export const ioasidRfcV1: Proposal = {
@@ -41,6 +42,7 @@ export const ioasidRfcV1: Proposal = {
     'alloc-mm': 'page tables of processes are not part of it (V1 section 2)',
     'alloc-enforced': 'snooping is not dealt with in this version',
   },
+  phrases,
   report: undefined,
   commands: [...DEVICE_COMMANDS, ...SPACE_COMMANDS, ...MEMORY_COMMANDS, ...PASID_COMMANDS, ...FAULT_COMMANDS],
 };

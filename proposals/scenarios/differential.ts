@@ -70,6 +70,7 @@ export const differentialScenarios: readonly Scenario[] = [
       does('make-space', B, 0),
       does('detach', D1),
       tries('attach', D1, B),
+      tries('map', A, 0),
     ],
   },
   {
@@ -114,6 +115,19 @@ export const differentialScenarios: readonly Scenario[] = [
     title: 'nest on a nested space',
     source: 'V1 2.2; V2 1.1; P08',
     steps: [...ATTACHED, does('guest-table', B, A, D1), tries('nest-table', C, B)],
+  },
+  {
+    ...WORLD,
+    id: 'X9-software',
+    title: 'the same where software merges the spaces',
+    source: 'V1 2.2; V2 1.1; P08',
+    steps: [
+      ...ATTACHED,
+      does('map', A, 0),
+      does('shadow-space', B, A, D1),
+      does('map', B, 0),
+      tries('nest-shadow', C, B),
+    ],
   },
   {
     ...WORLD,

@@ -1,5 +1,16 @@
 /** Flows of the allocator of May 2021, of the RFC and the counter-proposal of September 2021, and of mainline. */
-import { blamed, damage, dma, dmaWith, does, fails, type Scenario, tries, waiting } from '../scenario.ts';
+import {
+  blamed,
+  bus,
+  damage,
+  dma,
+  dmaWith,
+  does,
+  fails,
+  type Scenario,
+  tries,
+  waiting,
+} from '../scenario.ts';
 import { mdev, parentOf, pdev } from '../setup.ts';
 import { MEDIATED } from './pasids.ts';
 
@@ -55,7 +66,7 @@ const setFlows: readonly Scenario[] = [
     source: 'Kevin Tian 11 May 2021 (SET), scenario 3',
     devices: { parent: parentOf(0), mdev1: mdev(1, 0, { enqcmd: true }) },
     spaces: ['gpa', 'gva'],
-    pasids: ['local 5', 'global 1029', 'global 1030', 'global 1031'],
+    pasids: ['5', '6', '7', '8'],
     contexts: 1,
     pages: 1,
     only: MEDIATED,
@@ -67,6 +78,7 @@ const setFlows: readonly Scenario[] = [
       does('route-pasid', 1, 1, 0),
       does('map', 1, 0),
       dmaWith(1, 0, 0, 'memory through gva'),
+      bus(1, 0),
       does('let-enqcmd', 1, 0, 1),
       does('cpu-submits', 0),
       damage('none'),
@@ -88,7 +100,7 @@ export const laterFlows: readonly Scenario[] = [
       does('route-pasid', DEV, GPA, 0),
       does('map', GPA, 0),
       dmaWith(DEV, 0, 0, 'memory through gpa'),
-      dma(DEV, 0, 'nothing'),
+      dmaWith(DEV, 1, 0, 'nothing'),
     ],
   },
   {
@@ -176,8 +188,7 @@ export const laterFlows: readonly Scenario[] = [
     },
     steps: [
       ...ASSIGNED,
-      does('nest-for-pasid', GVA, GPA),
-      does('route-pasid', DEV, GVA, 0),
+      does('enable-pasid', DEV, 0, GVA, GPA),
       does('guest-maps', GVA, 0),
       dmaWith(DEV, 0, 0, 'memory through gva'),
       dmaWith(DEV, 1, 0, 'nothing'),

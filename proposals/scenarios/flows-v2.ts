@@ -137,7 +137,7 @@ export const flowsOfV2: readonly Scenario[] = [
       nic: pdev(2, { enqcmd: true }),
     },
     spaces: ['gpa', 'gva1', 'gva2'],
-    pasids: ['vpasid1', 'vpasid2', 'p3', 'p4'],
+    pasids: ['vpasid1', 'vpasid2', 'vpasid3', 'vpasid4'],
     contexts: 1,
     pages: 1,
     only: MEDIATED,

@@ -1,5 +1,5 @@
 /** PASIDs of guests and of processes: who picks the number, who writes the entry, who else has it. */
-import { damage, dma, dmaWith, does, fails, type Scenario, told, tries } from '../scenario.ts';
+import { bus, damage, dma, dmaWith, does, fails, type Scenario, told, tries } from '../scenario.ts';
 import { mdev, type Platform, parentOf, pdev, swmdev } from '../setup.ts';
 
 const INTEL: readonly Platform[] = ['intel'];
@@ -97,6 +97,8 @@ export const pasidScenarios: readonly Scenario[] = [
       dmaWith(ONE, 0, 0, 'memory through gva1'),
       dmaWith(TWO, 0, 0, 'nothing: not mapped'),
       dma(PF, 0, 'host memory'),
+      bus(ONE, 0),
+      bus(TWO, 0),
     ],
   },
   {
@@ -141,6 +143,8 @@ export const pasidScenarios: readonly Scenario[] = [
       does('make-space', GVA, 0),
       does('route-pasid', ONE, GVA, 0),
       tries('route-pasid', TWO, GVA, 0),
+      bus(ONE, 0),
+      bus(TWO, 0),
     ],
   },
   {
@@ -162,7 +166,7 @@ export const pasidScenarios: readonly Scenario[] = [
       does('map', GVA, 0),
       does('let-enqcmd', ONE, 0, GVA),
       does('cpu-submits', 0),
-      does('cpu-drains', 0),
+      does('submission-arrives'),
       damage('none'),
     ],
   },

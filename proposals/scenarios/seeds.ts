@@ -1,5 +1,5 @@
 /** What the five mails that began this ask for, as far as it is a sequence. */
-import { damage, dma, dmaWith, does, fails, type Scenario, told, tries } from '../scenario.ts';
+import { bus, damage, dma, dmaWith, does, fails, type Scenario, told, tries } from '../scenario.ts';
 import { mdev, parentOf, pdev } from '../setup.ts';
 import { MEDIATED } from './pasids.ts';
 
@@ -70,6 +70,7 @@ export const seedScenarios: readonly Scenario[] = [
       does('map', B, 0),
       dmaWith(1, 0, 0, 'memory through b'),
       dmaWith(2, 0, 0, 'nothing'),
+      bus(1, 0),
     ],
   },
   {
@@ -195,7 +196,7 @@ export const seedScenarios: readonly Scenario[] = [
       does('guest-table', B, A, NIC),
       fails('destroy', A),
       fails('destroy', B),
-      does('detach', NIC),
+      does('leave-nesting', NIC),
       does('destroy', B),
       does('destroy', A),
     ],
@@ -253,11 +254,13 @@ export const seedScenarios: readonly Scenario[] = [
       does('route-pasid', 1, B, 0),
       does('let-enqcmd', 1, 0, B),
       does('cpu-submits', 0),
-      tries('cpu-unmap', 0),
-      tries('detach-pasid', 1, 0),
+      bus(1, 0),
+      does('cpu-unmap', 0),
+      does('detach-pasid', 1, 0),
       does('make-space', C, 0),
       tries('route-pasid', 2, C, 1),
-      tries('cpu-drains', 0),
+      bus(2, 1),
+      does('submission-arrives'),
       damage('none'),
     ],
   },
