@@ -83,7 +83,7 @@ function callStep(site: EngineSite, line: IoctlLine): CallStep | undefined {
     structLength: site.structLength,
     second: site.second && Uint8Array.from(site.second),
     descriptor,
-    newFd: newDescriptor(entry, line, site.process),
+    newFd: newDescriptor(entry, line, site.world, site),
     command,
     context: site.context,
   };

@@ -210,7 +210,7 @@ export class ReplayEngine {
     this.describe(line);
     const { entry, command, refusal } = this.dispatch(file, number);
     const name = entry?.name ?? ioctlName(file.kind, number);
-    site.newFd = newDescriptor(entry, line, site.process);
+    site.newFd = newDescriptor(entry, line, this.world, site);
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     this.secondAsked = site.secondAsked;
@@ -372,7 +372,7 @@ export class ReplayEngine {
       kind !== undefined &&
       line.ev === 'ioctl' &&
       site.newFd >= 0 &&
-      (line.nextFd !== undefined || line.ret === 0)
+      (line.ret === undefined || line.ret === 0)
     ) {
       this.replaceDescriptor(line.pid, site.newFd);
       this.apply([

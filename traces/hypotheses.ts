@@ -155,7 +155,12 @@ export class Hypotheses {
   ): void {
     const fork = world.engine.takeFork();
     if (fork === undefined || result === undefined) return;
-    this.disputed.set(result.context, `whether call ${result.line.seq} succeeded: ${result.outcome.missing}`);
+    const { line, outcome, context } = result;
+    const reason =
+      outcome.missing === undefined
+        ? `which descriptor call ${line.seq} handed out`
+        : `whether call ${line.seq} succeeded: ${outcome.missing}`;
+    this.disputed.set(context, reason);
     if (this.worlds.length + fork.others.length > WORLDS_MAX) {
       this.crowded = true;
       return;

@@ -1,10 +1,10 @@
 /** What is taken from a recording and not predicted: the number of a new descriptor; after a miss, the IOVA chosen. */
 import type { CommandType } from '../events/command.ts';
 import { IOMMU_TEST_CMD, IOMMU_TEST_OP_CREATE_ACCESS } from '../events/ioctl-number.ts';
-import type { Process } from '../machines/world.ts';
+import { openFileAt, type Process, type World } from '../machines/world.ts';
 import { fieldAt } from './decode-struct.ts';
 import { allTestEntries, type IoctlEntry, nativeIoctls } from './ioctl-table.ts';
-import type { IoctlLine } from './recording.ts';
+import type { FdKind, IoctlLine, RecordedLine } from './recording.ts';
 
 /** The operation word of CREATE_ACCESS, as hex. */
 const CREATE_ACCESS_OP = '05000000';
@@ -23,8 +23,20 @@ const IOVA_FIELD: Partial<Record<CommandType, string>> = {
   IoasCopy: 'dstIova',
 };
 
+/** Kinds of which the lines to come speak by their number. */
+const KIND: Partial<Record<CommandType, FdKind>> = { FaultQueueAlloc: 'fault', TestCreateAccess: 'access' };
+
+/** Who gets a number, and the lines that follow. */
+type Numbers = Readonly<{ process: Process; upcoming: readonly RecordedLine[] }>;
+
 /** `nextFd` of the line, or what the kernel wrote, or the lowest number that nothing known uses. -1 where none is handed out. */
-export function newDescriptor(entry: IoctlEntry | undefined, line: IoctlLine, process: Process): number {
+export function newDescriptor(
+  entry: IoctlEntry | undefined,
+  line: IoctlLine,
+  world: World,
+  numbers: Numbers,
+): number {
+  const { process } = numbers;
   const field = entry === undefined ? undefined : FIELD[entry.type];
   if (field === undefined || entry === undefined) return -1;
   if (line.nextFd !== undefined) return line.nextFd;
@@ -34,7 +46,28 @@ export function newDescriptor(entry: IoctlEntry | undefined, line: IoctlLine, pr
   }
   let fd = 0;
   while (process.fds.has(fd) || process.foreign.has(fd)) fd++;
-  return fd;
+  const kind = KIND[entry.type];
+  return line.ret !== undefined || kind === undefined ? fd : (unseenlyFree(world, numbers, kind, fd) ?? fd);
+}
+
+/**
+ * A number below the expected one under which the lines to come speak of a file of this kind, and which looks taken by an event
+ * queue: their closes are not told.
+ */
+function unseenlyFree(
+  world: World,
+  { process, upcoming }: Numbers,
+  kind: FdKind,
+  expected: number,
+): number | undefined {
+  for (const line of upcoming) {
+    if (line.ev === 'program') break;
+    if (line.ev !== 'close' && line.ev !== 'read' && line.ev !== 'write' && line.ev !== 'poll') continue;
+    if (line.pid !== process.pid || line.kind !== kind || line.fd > expected) continue;
+    if (line.fd === expected) return expected;
+    if (openFileAt(world, process, line.fd)?.kind === 'eventq') return line.fd;
+  }
+  return undefined;
 }
 
 /** The IOVA that the kernel wrote back; used only when the model could not tell and follows the kernel. */

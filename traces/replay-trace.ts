@@ -60,8 +60,9 @@ export type ReplayOptions = SessionOptions &
     blind?: boolean | undefined;
   }>;
 
-/** Lines that the engine is told ahead. */
+/** Lines that the engine is told ahead; without results, more of them are needed to tell which descriptors there are. */
 const LOOKAHEAD = 32;
+const LOOKAHEAD_BLIND = 512;
 
 export type ReplayReceiver = Readonly<{
   /** A header was read; recordings written one after another into one file have several. */
@@ -159,6 +160,7 @@ class TraceReplay {
   private readonly options: ReplayOptions;
   private readonly receiver: ReplayReceiver;
   private readonly until: number;
+  private readonly lookahead: number;
   /** Lines read and not yet replayed, and where they stand. */
   private readonly upcoming: RecordedLine[] = [];
   private readonly lineNumbers: number[] = [];
@@ -174,13 +176,14 @@ class TraceReplay {
     this.file = file;
     this.options = options;
     this.receiver = receiver;
+    this.lookahead = options.blind ? LOOKAHEAD_BLIND : LOOKAHEAD;
     this.until = options.until ?? Number.POSITIVE_INFINITY;
   }
 
   take(line: RecordedLine, lineNumber: number): 'stop' | undefined {
     this.upcoming.push(this.options.blind ? withoutResults(line) : line);
     this.lineNumbers.push(lineNumber);
-    return this.upcoming.length > LOOKAHEAD ? this.next() : undefined;
+    return this.upcoming.length > this.lookahead ? this.next() : undefined;
   }
 
   /** Replays what waits. */
