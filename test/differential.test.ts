@@ -32,7 +32,8 @@ const KNOWN: Readonly<Record<string, Known>> = {
   X7: { v1: 'refused', rfc: '–', mainline: 'EINVAL' },
   X8: { v1: 'refused', rfc: '–', mainline: 'accepted' },
   // V1: if GET_INFO says so. It does not for what hardware walks in two stages, and does where software merges.
-  X9: { v1: 'refused', rfc: '–', mainline: 'EINVAL' },
+  // Mainline: on Arm and AMD it is VIOMMU_ALLOC that is given the nested HWPT, and it looks for a paging one.
+  X9: { v1: 'refused', rfc: '–', mainline: { intel: 'EINVAL', arm: 'ENOENT', amd: 'ENOENT' } },
   'X9-software': { v1: 'accepted', rfc: '–', mainline: '–' },
   // V1 does not say.
   X10: { v1: 'refused', rfc: 'EBUSY', mainline: 'EBUSY' },
