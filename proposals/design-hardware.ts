@@ -12,6 +12,8 @@ export function reduceSlots(state: DesignState, ground: Ground, event: SlotEvent
     case 'SlotRouted':
       if (event.pasid === undefined) {
         state.onDefault.delete(event.rid);
+        // A driver that changes a route invalidates what the device has of the old one.
+        if (state.route.get(event.rid) !== event.space) state.atc.clear(event.rid);
         state.route.set(event.rid, event.space);
       } else state.pasidRoute.set(event.rid, event.pasid, event.space);
       return;

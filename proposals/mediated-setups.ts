@@ -49,7 +49,7 @@ export function mediatedSetups() {
       spaces: 2,
       pasids: 3,
       pages: 1,
-      verbs: [...PLAIN, 'destroy', 'attach', 'detach', ...PASIDS, ...NUMBERS],
+      verbs: [...PLAIN, 'destroy', ...PASIDS, ...NUMBERS],
       prelude: bound([2, 0], [3, 0]),
     },
     enqcmd: {

@@ -1,6 +1,6 @@
 /** Questions that several properties ask of a state. */
 import type { Look } from '../property.ts';
-import { matesOf, traitsOf } from '../setup.ts';
+import { matesOf, siblingsOf, traitsOf } from '../setup.ts';
 
 export function isBound({ state }: Look, device: number): boolean {
   return state.device.get(device) === 'bound';
@@ -101,4 +101,9 @@ export function hasPasids(look: Look, device: number): boolean {
 /** Some device is attached to the space. */
 export function hasUser(look: Look, space: number): boolean {
   return someDevice(look, (device) => isAttachedTo(look, device, space));
+}
+
+/** No device behind the RID of this one has the number. */
+export function isFreeHere(look: Look, device: number, wire: number): boolean {
+  return ![device, ...siblingsOf(look.ground, device)].some((one) => usesWire(look, one, wire));
 }

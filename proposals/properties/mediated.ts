@@ -6,6 +6,7 @@ import {
   isAttachedAnywhere,
   isBoundMdev,
   isBoundTogether,
+  isFreeHere,
   someDevice,
   usesWire,
 } from './look.ts';
@@ -95,11 +96,6 @@ function someChoice(
       });
     }),
   );
-}
-
-/** No device behind the RID of this one has the number. */
-function isFreeHere(look: Look, device: number, wire: number): boolean {
-  return ![device, ...siblingsOf(look.ground, device)].some((one) => usesWire(look, one, wire));
 }
 
 function hasWire(look: Look, device: number): boolean {

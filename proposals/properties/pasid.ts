@@ -2,6 +2,7 @@
 import { dmaOutcome } from '../design-hardware.ts';
 import type { Look, PropertySpec } from '../property.ts';
 import type { Proposal } from '../proposal.ts';
+import { traitsOf } from '../setup.ts';
 import type { Verb } from '../verb.ts';
 import {
   everyDevice,
@@ -9,6 +10,7 @@ import {
   isAttachedAnywhere,
   isBoundPdev,
   isBoundTogether,
+  isFreeHere,
   someDevice,
   someSpace,
   usesWire,
@@ -193,6 +195,14 @@ function canTake(look: Look, device: number): (space: number) => boolean {
   };
 }
 
+/** A device with a RID of its own needs no other number than the guest's; a mediated one needs one that is free. */
+function hasNumberLeft(look: Look, device: number): boolean {
+  return (
+    traitsOf(look.ground, device).kind === 'pdev' ||
+    look.ground.pasids.some((wire) => isFreeHere(look, device, wire))
+  );
+}
+
 /** A space that one device reaches with a PASID, another device that has none yet, and another number. */
 function someRepeat(look: Look, holds: (device: number, space: number, pasid: number) => boolean): boolean {
   const { state, ground } = look;
@@ -207,6 +217,7 @@ function someRepeat(look: Look, holds: (device: number, space: number, pasid: nu
           isBoundTogether(look, one, device) &&
           hasPasids(look, device) &&
           !isAttachedAnywhere(look, device) &&
+          hasNumberLeft(look, device) &&
           ground.pasids.some((pasid) => pasid !== taken && holds(device, space, pasid)),
       );
     }),
