@@ -210,8 +210,15 @@ function isAttachable(look: Look, device: number, space: number): boolean {
     isBound(look, device) &&
     matesOf(look.ground, device).every((mate) => look.state.attached.get(mate) === undefined) &&
     isLiveSpace(look, space) &&
+    isNamed(look, space) &&
     look.state.home.get(space) === look.state.boundTo.get(device)
   );
+}
+
+/** Its descriptor is open, so that a command can name both. */
+function isNamed({ state }: Look, space: number): boolean {
+  const home = state.home.get(space);
+  return home !== undefined && state.contextOpen.has(home);
 }
 
 function isUnused(look: Look, device: number): boolean {
