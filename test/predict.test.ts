@@ -12,7 +12,8 @@ const results = ['ret', 'errno', 'out', 'ptrOut', 'addr'] as const;
 
 function holdsResult(line: RecordedLine): boolean {
   const isCall = line.ev === 'ioctl' || line.ev === 'read' || line.ev === 'write' || line.ev === 'mmap';
-  return isCall && (results.some((name) => name in line) || (line.ev === 'read' && 'data' in line));
+  const held = new Map(Object.entries(line).filter(([, value]) => value !== undefined));
+  return isCall && (results.some((name) => held.has(name)) || (line.ev === 'read' && held.has('data')));
 }
 
 async function predictions(path: string, blind: boolean): Promise<PredictionLine[]> {
@@ -70,7 +71,7 @@ describe('withoutResults', () => {
       await readTrace(path, (line) => {
         const stripped = withoutResults(line);
         if (holdsResult(stripped)) throw new Error(`seq of ${JSON.stringify(stripped)} holds a result`);
-        const { nextFd: _nextFd, ...asked }: Record<string, unknown> = stripped;
+        const { nextFd: _nextFd, ...asked }: Record<string, unknown> = JSON.parse(JSON.stringify(stripped));
         expect(line).toMatchObject(asked);
       });
     }

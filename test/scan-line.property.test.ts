@@ -23,8 +23,8 @@ const ioctls = lines.filter((line) => line.includes('"ev":"ioctl"'));
 
 /** The scanner on a line in the middle of a block. */
 function scan(line: string): RecordedLine | undefined {
-  const before = '{"seq":9}\n';
-  return scanIoctl(line, Buffer.from(`${before}${line}\n`, 'latin1'), before.length);
+  const other = '{"seq":9,"ns":1,"ev":"other"}\n';
+  return scanIoctl(line, Buffer.from(`${other}${line}\n${other}`, 'latin1'), other.length);
 }
 
 function parse(line: string): RecordedLine | 'refused' {
@@ -38,7 +38,7 @@ function parse(line: string): RecordedLine | 'refused' {
 /** What the scanner reads, parseLine() reads in the same way. */
 function expectAgreement(line: string): void {
   const scanned = scan(line);
-  if (scanned !== undefined) expect(scanned, line).toStrictEqual(parse(line));
+  if (scanned !== undefined) expect(scanned, line).toEqual(parse(line));
 }
 
 /** Characters that mean something somewhere in a line. */

@@ -5,6 +5,7 @@ import type { CaptureReader } from './import/capture-stream.ts';
 import { readDat } from './import/dat-reader.ts';
 import { captureReaderFor, captureReaderOf } from './import/recognise.ts';
 import { ContentSniffer } from './import/sniff.ts';
+import { shaped } from './ioctl-line.ts';
 import { fileName, type ReadOptions, readChunks, unreadable } from './read-chunks.ts';
 import { type LinePlace, lineSplitter } from './read-lines.ts';
 import type { RecordedLine } from './recording.ts';
@@ -52,7 +53,7 @@ export async function readTrace(
       throw new TraceFormatError('TRC003-bad-header', at, detail);
     }
     begun = true;
-    return onLine(line, lineNumber);
+    return onLine(line.ev === 'ioctl' ? shaped(line) : line, lineNumber);
   };
   const splitter = lineSplitter(file, onText);
   const content = new ContentSniffer(path, file, splitter);

@@ -155,16 +155,16 @@ export type IoctlLine = Call &
     req: HexNumber;
     arg: HexNumber;
     in: HexBytes;
-    ret?: number;
-    errno?: number;
-    out?: HexBytes;
-    ptr?: HexNumber;
-    ptrIn?: HexBytes;
-    ptrOut?: HexBytes;
-    file?: RecordedFile;
-    dur?: number;
-    nextFd?: number;
-    lacks?: Lacks;
+    ret?: number | undefined;
+    errno?: number | undefined;
+    out?: HexBytes | undefined;
+    ptr?: HexNumber | undefined;
+    ptrIn?: HexBytes | undefined;
+    ptrOut?: HexBytes | undefined;
+    file?: RecordedFile | undefined;
+    dur?: number | undefined;
+    nextFd?: number | undefined;
+    lacks?: Lacks | undefined;
   }>;
 
 type QueueCall = Call &

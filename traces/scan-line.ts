@@ -4,6 +4,7 @@
  * scanner may refuse any line, but must never read one otherwise.
  */
 import { fdKinds } from './field.ts';
+import { type IoctlDraft, ioctlLine } from './ioctl-line.ts';
 import type { FdKind, HexBytes, HexNumber, IoctlLine } from './recording.ts';
 
 const QUOTE = 0x22;
@@ -20,10 +21,29 @@ const ERRNO_MAX = 4095;
 const INT_MAX = 0x7fff_ffff;
 const REFUSED = -1;
 
+const HEX = '0123456789abcdefABCDEF';
 const isHexDigit = new Uint8Array(256);
-for (const digit of '0123456789abcdefABCDEF') isHexDigit[digit.charCodeAt(0)] = 1;
+for (const digit of HEX) isHexDigit[digit.charCodeAt(0)] = 1;
 
-const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'latin1'));
+/** By two characters as one big-endian number: whether both are hexadecimal digits. */
+const isHexPair = new Uint8Array(65536);
+for (const high of HEX) for (const low of HEX) isHexPair[(high.charCodeAt(0) << 8) | low.charCodeAt(0)] = 1;
+
+const WORD = 4;
+
+/** Text to be compared four characters at a time. */
+type Expected = Readonly<{ length: number; words: Int32Array; rest: number; restMask: number }>;
+
+function ascii(text: string): Expected {
+  const { length } = text;
+  const padded = Buffer.alloc(length + WORD);
+  padded.write(text, 'latin1');
+  const words = Int32Array.from({ length: Math.floor(length / WORD) }, (_, i) =>
+    padded.readInt32LE(i * WORD),
+  );
+  const rest = padded.readInt32LE(words.length * WORD);
+  return { length, words, rest, restMask: (1 << (8 * (length % WORD))) - 1 };
+}
 
 /** What stands before each value. */
 const BEFORE = {
@@ -45,20 +65,26 @@ const BEFORE = {
   dur: ascii(',"dur":'),
 } as const;
 
+/** No look goes further beyond the end of a line: the longest text that is expected, and a word. */
+const MARGIN = 24;
+
 const KINDS = [...fdKinds].map((name) => ({ name, quoted: ascii(`"${name}"`) }));
 
 // One scan at a time, and nothing to allocate for it: the bytes, where in them the scan is and where the line begins; the text.
 let bytes: Uint8Array = new Uint8Array(0);
+let view = new DataView(bytes.buffer);
 let at = 0;
 let start = 0;
 let text = '';
 
 /** Passes over `expected`; false, and no move, where something else stands there. */
-function passes(expected: Uint8Array): boolean {
-  const { length } = expected;
-  for (let offset = 0; offset < length; offset++) {
-    if (bytes[at + offset] !== expected[offset]) return false;
+function passes(expected: Expected): boolean {
+  const { words, length } = expected;
+  let next = at;
+  for (let index = 0; index < words.length; index++, next += WORD) {
+    if (view.getInt32(next, true) !== words[index]) return false;
   }
+  if (((view.getInt32(next, true) ^ expected.rest) & expected.restMask) !== 0) return false;
   at += length;
   return true;
 }
@@ -106,10 +132,11 @@ function hexNumber(): HexNumber | undefined {
 function hexBytes(): HexBytes | undefined {
   const from = at + 1;
   if (bytes[at] !== QUOTE) return undefined;
-  at = from;
-  passHexDigits();
-  if (bytes[at] !== QUOTE || ((at - from) & 1) !== 0) return undefined;
-  return text.slice(from - start, at++ - start);
+  let end = from;
+  while (isHexPair[view.getUint16(end)] === 1) end += 2;
+  if (bytes[end] !== QUOTE) return undefined;
+  at = end + 1;
+  return text.slice(from - start, end - start);
 }
 
 function fdKind(): FdKind | undefined {
@@ -117,10 +144,8 @@ function fdKind(): FdKind | undefined {
   return undefined;
 }
 
-type Draft = { -readonly [Name in keyof IoctlLine]: IoctlLine[Name] };
-
 /** What was asked, which every line of an ioctl begins with. */
-function asked(): Draft | undefined {
+function asked(): IoctlDraft | undefined {
   if (!passes(BEFORE.seq)) return undefined;
   const seq = count();
   if (seq < 0 || !passes(BEFORE.ns)) return undefined;
@@ -140,11 +165,11 @@ function asked(): Draft | undefined {
   if (arg === undefined || !passes(BEFORE.in)) return undefined;
   const struct = hexBytes();
   if (struct === undefined) return undefined;
-  return { seq, ns, pid, tid, ev: 'ioctl', fd, kind, req, arg, in: struct };
+  return ioctlLine({ seq, ns, pid, tid, fd, kind, req, arg, in: struct });
 }
 
 /** The return value and errno, where there are any; false where they are not as expected. */
-function result(line: Draft): boolean {
+function result(line: IoctlDraft): boolean {
   if (!passes(BEFORE.ret)) return true;
   const negative = bytes[at] === MINUS;
   if (negative) at++;
@@ -152,12 +177,13 @@ function result(line: Draft): boolean {
   if (ret < 0 || (negative && ret === 0)) return false;
   line.ret = negative ? -ret : ret;
   if (!passes(BEFORE.errno)) return true;
-  line.errno = count();
-  return line.errno > 0 && line.errno <= ERRNO_MAX;
+  const errno = count();
+  line.errno = errno;
+  return errno > 0 && errno <= ERRNO_MAX;
 }
 
 /** The struct after the call and the second buffer, where there are any; false where they are not as expected. */
-function buffers(line: Draft): boolean {
+function buffers(line: IoctlDraft): boolean {
   if (passes(BEFORE.out)) {
     const out = hexBytes();
     if (out === undefined) return false;
@@ -182,8 +208,12 @@ function buffers(line: Draft): boolean {
  * parseLine() has to read it.
  */
 export function scanIoctl(lineText: string, block: Uint8Array, from: number): IoctlLine | undefined {
+  if (from + lineText.length + MARGIN > block.length) return undefined;
+  if (block !== bytes) {
+    bytes = block;
+    view = new DataView(block.buffer, block.byteOffset, block.length);
+  }
   text = lineText;
-  bytes = block;
   start = from;
   at = from;
   const line = asked();

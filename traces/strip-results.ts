@@ -6,6 +6,7 @@ import {
   IOMMU_VEVENTQ_ALLOC,
 } from '../events/ioctl-number.ts';
 import { fieldAt } from './decode-struct.ts';
+import { ioctlLine } from './ioctl-line.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
 import { commandLayouts } from './uapi/registry.ts';
 
@@ -47,27 +48,13 @@ export function withoutResults(line: RecordedLine): RecordedLine {
   }
 }
 
-/** Field by field: nearly every line comes here, and copying the rest of an object is slow. */
 function askedIoctl(line: IoctlLine): IoctlLine {
-  const { ev, seq, ns, pid, tid, fd, kind, req, arg, ptr, ptrIn, file, dur } = line;
-  const asked: { -readonly [Name in keyof IoctlLine]: IoctlLine[Name] } = {
-    ev,
-    seq,
-    ns,
-    pid,
-    tid,
-    fd,
-    kind,
-    req,
-    arg,
-    in: line.in,
-  };
-  if (ptr !== undefined) asked.ptr = ptr;
-  if (ptrIn !== undefined) asked.ptrIn = ptrIn;
-  if (file !== undefined) asked.file = file;
-  if (dur !== undefined) asked.dur = dur;
-  const nextFd = line.nextFd ?? descriptorOf(line);
-  if (nextFd !== undefined) asked.nextFd = nextFd;
+  const asked = ioctlLine(line);
+  asked.ptr = line.ptr;
+  asked.ptrIn = line.ptrIn;
+  asked.file = line.file;
+  asked.dur = line.dur;
+  asked.nextFd = line.nextFd ?? descriptorOf(line);
   return asked;
 }
 
