@@ -1,8 +1,8 @@
 /** The bytes that an outcome writes, as the recorder would show them: hex, only where something changed. */
-import { type Outcome, type Patch, UNKNOWABLE } from '../events/outcome.ts';
+import { type Outcome, type Patch, type Reply, UNKNOWABLE } from '../events/outcome.ts';
 import { errnoOf } from '../events/rules.ts';
 import { fieldAt, type StructLayout } from './decode-struct.ts';
-import type { StructBuffer } from './struct-buffer.ts';
+import { StructBuffer } from './struct-buffer.ts';
 
 /** Two hex digits a byte; `??` for a byte that is written and that nobody can know. */
 export type HexPattern = string;
@@ -11,14 +11,15 @@ export function errnoOfOutcome(outcome: Outcome): string | undefined {
   return outcome.rule === undefined ? undefined : errnoOf(outcome.rule);
 }
 
-let after = Buffer.alloc(8192);
+/** The struct, or the second buffer, after a call. */
+const after = new StructBuffer();
+/** Bytes that are written and that nobody can know; all zero between calls. */
 let unknowable = new Uint8Array(8192);
 
-function reserve(length: number): void {
-  if (length <= after.length) return;
-  after = Buffer.alloc(length * 2);
-  unknowable = new Uint8Array(length * 2);
-}
+/** What writing did to a buffer: bits. */
+const UNCHANGED = 0;
+const CHANGED = 1;
+const HIDDEN = 2;
 
 /** The struct after the call, or undefined where it stays as it was. */
 export function structAfter(
@@ -29,62 +30,64 @@ export function structAfter(
 ): HexPattern | undefined {
   const { reply, raw } = outcome;
   if (reply === undefined && raw === undefined) return undefined;
-  const { length } = buffer;
-  reserve(length);
-  buffer.bytes.copy(after, 0, 0, length);
-  let hidden = false;
+  after.copy(buffer);
+  let written = UNCHANGED;
   if (reply !== undefined && layout !== undefined)
-    hidden = applyReply(reply, layout, Math.min(limit, length));
-  if (raw !== undefined) hidden = applyPatches(raw, length) || hidden;
-  return changed(buffer.bytes, length, hidden);
+    written |= applyReply(reply, layout, Math.min(limit, after.length));
+  if (raw !== undefined) written |= applyPatches(raw);
+  return patternAfter(written);
 }
 
-function applyReply(reply: NonNullable<Outcome['reply']>, layout: StructLayout, limit: number): boolean {
-  let hidden = false;
+function applyReply(reply: Reply, layout: StructLayout, limit: number): number {
+  let written = UNCHANGED;
   for (const name in reply) {
-    const value = reply[name];
+    const value = reply[name] as Reply[string];
     const { offset, width } = fieldAt(layout, name);
-    if (offset + width > limit) {
-      if (typeof value !== 'symbol') writePartly(offset, width, limit, value as number | bigint);
-      continue;
-    }
+    const fits = offset + width <= limit;
     if (value === UNKNOWABLE) {
-      unknowable.fill(1, offset, offset + width);
-      hidden = true;
-    } else if (width === 8) after.writeBigUInt64LE(value as bigint, offset);
-    else if (width === 4) after.writeUInt32LE(Number(value) >>> 0, offset);
-    else after.writeUIntLE(Number(value), offset, width);
+      if (fits) written |= hide(offset, width);
+    } else if (fits ? after.write(offset, width, value) : writePartly(offset, limit, value))
+      written |= CHANGED;
   }
-  return hidden;
+  return written;
 }
 
 /** A field that the caller's size cuts: the kernel copies the bytes that fit. */
-function writePartly(offset: number, width: number, limit: number, value: number | bigint): void {
-  let rest = BigInt(value);
-  for (let at = offset; at < offset + width; at++, rest >>= 8n)
-    if (at < limit) after[at] = Number(rest & 0xffn);
+function writePartly(offset: number, limit: number, value: number | bigint): boolean {
+  if (offset >= limit) return false;
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
+  return after.writeBytes(offset, bytes, limit - offset);
 }
 
-function applyPatches(patches: readonly Patch[], limit: number): boolean {
-  let hidden = false;
+function applyPatches(patches: readonly Patch[]): number {
+  let written = UNCHANGED;
   for (const { at, bytes, unknowable: secret } of patches) {
-    const count = Math.min(bytes.length, limit - at);
+    const count = Math.min(bytes.length, after.length - at);
     if (count <= 0) continue;
-    if (secret) {
-      unknowable.fill(1, at, at + count);
-      hidden = true;
-    } else after.set(bytes.subarray(0, count), at);
+    if (secret) written |= hide(at, count);
+    else if (after.writeBytes(at, bytes, count)) written |= CHANGED;
   }
-  return hidden;
+  return written;
 }
 
-function changed(before: Uint8Array, length: number, hidden: boolean): HexPattern | undefined {
-  if (!hidden)
-    return after.compare(before, 0, length, 0, length) === 0 ? undefined : after.toString('hex', 0, length);
+function hide(at: number, count: number): number {
+  if (after.length > unknowable.length) unknowable = new Uint8Array(after.length * 2);
+  unknowable.fill(1, at, at + count);
+  return HIDDEN;
+}
+
+function patternAfter(written: number): HexPattern | undefined {
+  if (written === UNCHANGED) return undefined;
+  const digits = after.hex();
+  if ((written & HIDDEN) === 0) return digits;
   let pattern = '';
-  for (let at = 0; at < length; at++)
-    pattern += unknowable[at] ? '??' : (after[at] as number).toString(16).padStart(2, '0');
-  unknowable.fill(0, 0, length);
+  for (let from = 0, to = 0; from < after.length; from = to) {
+    const hidden = unknowable[from];
+    while (to < after.length && unknowable[to] === hidden) to++;
+    pattern += hidden ? '??'.repeat(to - from) : digits.slice(from * 2, to * 2);
+  }
+  unknowable.fill(0, 0, after.length);
   return pattern;
 }
 
@@ -100,19 +103,17 @@ export function secondAfter(
   if (before === undefined) return undefined;
   const patches = outcome.buffer;
   if (overlay === undefined && (patches === undefined || patches.length === 0)) return undefined;
-  const { length } = before;
-  reserve(length);
-  after.set(before);
-  const hidden = patches === undefined ? false : applyPatches(patches, length);
-  if (overlay !== undefined) applyOverlay(overlay, length);
-  return changed(before, length, hidden);
+  after.fill(before);
+  let written = patches === undefined ? UNCHANGED : applyPatches(patches);
+  if (overlay !== undefined && applyOverlay(overlay)) written |= CHANGED;
+  return patternAfter(written);
 }
 
-function applyOverlay({ at, bytes }: Patch, length: number): void {
-  for (let index = 0; index < bytes.length; index++) {
-    const target = at + index;
-    if (target >= 0 && target < length) after[target] = bytes[index] as number;
-  }
+/** The part of the struct that lies within the second buffer. */
+function applyOverlay({ at, bytes }: Patch): boolean {
+  const visible = at < 0 ? bytes.subarray(-at) : bytes;
+  const from = Math.max(at, 0);
+  return after.writeBytes(from, visible, Math.min(visible.length, after.length - from));
 }
 
 /** The bytes that a read returned. */

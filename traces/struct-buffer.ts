@@ -1,9 +1,14 @@
 /** A reusable buffer for the bytes of a struct: hex in, a view of which everything past the bytes reads as zero. */
 
+/** Bytes: whole words. */
 const CAPACITY = 8192;
+const WORD = 4;
 
-/** Buffer.write() with 'hex' spends twice the time on finding out that it is hex. */
-type HexBuffer = Buffer & { hexWrite(hex: string, offset: number, length: number): number };
+/** Buffer.write() and toString() with 'hex' spend as much time again on finding out that it is hex. */
+type HexBuffer = Buffer & {
+  hexWrite(hex: string, offset: number, length: number): number;
+  hexSlice(start: number, end: number): string;
+};
 
 export class StructBuffer {
   bytes = Buffer.alloc(CAPACITY) as HexBuffer;
@@ -14,20 +19,79 @@ export class StructBuffer {
   /** Replaces the contents. */
   load(hex: string): void {
     const length = hex.length >>> 1;
+    this.resize(length);
+    if (length > 0) this.bytes.hexWrite(hex, 0, length);
+  }
+
+  /** Replaces the contents. */
+  fill(bytes: Uint8Array): void {
+    this.resize(bytes.length);
+    this.bytes.set(bytes);
+  }
+
+  /** Replaces the contents by those of `other`: a struct has few words, and no part of an array has to be made for them. */
+  copy(other: StructBuffer): void {
+    const { length, view } = other;
+    this.resize(length);
+    for (let at = 0; at < length; at += WORD) this.view.setUint32(at, view.getUint32(at));
+  }
+
+  private resize(length: number): void {
     if (length > this.bytes.length) this.grow(length);
     if (length < this.length) this.bytes.fill(0, length, this.length);
-    if (length > 0) this.bytes.hexWrite(hex, 0, length);
     this.length = length;
   }
 
   private grow(length: number): void {
-    this.bytes = Buffer.alloc(length * 2) as HexBuffer;
+    this.bytes = Buffer.alloc(2 * WORD * Math.ceil(length / WORD)) as HexBuffer;
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     this.length = 0;
   }
 
   u32(offset: number): number {
     return this.view.getUint32(offset, true);
+  }
+
+  /** Stores a little-endian number of `width` bytes; answers whether it is another one than before. */
+  write(offset: number, width: number, value: number | bigint): boolean {
+    const { view } = this;
+    if (width === 4) {
+      const word = Number(value) >>> 0;
+      if (view.getUint32(offset, true) === word) return false;
+      view.setUint32(offset, word, true);
+      return true;
+    }
+    if (width === 8) {
+      const word = BigInt(value);
+      if (view.getBigUint64(offset, true) === word) return false;
+      view.setBigUint64(offset, word, true);
+      return true;
+    }
+    let changed = false;
+    let rest = Number(value);
+    for (let at = offset; at < offset + width; at++, rest = Math.floor(rest / 256)) {
+      if (this.bytes[at] === (rest & 0xff)) continue;
+      this.bytes[at] = rest & 0xff;
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** Stores the first `count` bytes; answers whether they differ from those before. */
+  writeBytes(offset: number, source: Uint8Array, count: number): boolean {
+    const { bytes } = this;
+    let changed = false;
+    for (let index = 0; index < count; index++) {
+      if (bytes[offset + index] === source[index]) continue;
+      bytes[offset + index] = source[index] as number;
+      changed = true;
+    }
+    return changed;
+  }
+
+  /** Two digits a byte. */
+  hex(): string {
+    return this.bytes.hexSlice(0, this.length);
   }
 
   /** First byte from `from` on that is not zero, or -1. */
