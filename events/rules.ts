@@ -1,5 +1,5 @@
 /** The register of refusals: every errno that the model answers has one entry here. */
-import type { ErrnoName } from './errno.ts';
+import { ERRNO, type ErrnoName } from './errno.ts';
 import type { Rule } from './rule.ts';
 import { deviceRules } from './rules/device.ts';
 import { dispatchRules } from './rules/dispatch.ts';
@@ -21,4 +21,13 @@ export type RuleId = keyof typeof RULES;
 
 export function errnoOf(id: RuleId): ErrnoName {
   return RULES[id].errno;
+}
+
+const numbers: ReadonlyMap<RuleId, number> = new Map(
+  Object.entries(RULES).map(([id, { errno }]) => [id as RuleId, ERRNO[errno]]),
+);
+
+/** The number that a rule answers with. */
+export function errnoNumberOf(id: RuleId): number {
+  return numbers.get(id) as number;
 }

@@ -99,14 +99,16 @@ export function decideTestAccessPages(site: Site, command: TestAccessPages): Out
   if (isFailure(pinned)) return failed(pinned);
   const mismatch = uptr === 0n ? undefined : compare(site, open.context, pinned, iova, uptr);
   if (mismatch !== undefined) return failed(mismatch);
-  const base = { context: open.context.id, id: open.access.id };
-  if (!canRespond(site)) return refuseAfter('respond/fault', [{ type: 'AccessItemSkipped', ...base }]);
+  const context = open.context.id;
+  const { id } = open.access;
+  if (!canRespond(site)) return refuseAfter('respond/fault', [{ type: 'AccessItemSkipped', context, id }]);
   const item = open.access.nextItem;
   return done(
     [
       {
         type: 'AccessPinned',
-        ...base,
+        context,
+        id,
         item,
         iova,
         last: iova + length - 1n,

@@ -117,15 +117,21 @@ export function decideIoasMapFile(site: Site, command: IoasMapFile): Outcome {
 
 function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
   const file = openFileAt(site.world, site.process, command.fd);
-  const shape = {
-    basePage: command.start >> 12n,
-    npages: Number(((command.start & 0xfffn) + command.length + 0xfffn) >> 12n),
-    writable: (command.flags & MAP_WRITEABLE) !== 0,
-  };
+  const basePage = command.start >> 12n;
+  const npages = Number(((command.start & 0xfffn) + command.length + 0xfffn) >> 12n);
+  const writable = (command.flags & MAP_WRITEABLE) !== 0;
   if (file?.kind === 'dmabuf') {
     if (file.length <= command.start + command.length - 1n) return { rule: 'ioas-map-file/dmabuf-size' };
     if (file.revoked) return { rule: 'ioas-map-file/dmabuf-revoked' };
-    return newPages(site, { ...shape, kind: 'dmabuf', ino: file.id, fileType: 'dmabuf', account: 'none' });
+    return newPages(site, {
+      kind: 'dmabuf',
+      ino: file.id,
+      fileType: 'dmabuf',
+      basePage,
+      npages,
+      writable,
+      account: 'none',
+    });
   }
   const fact = site.descriptor;
   if (file === undefined && fact === undefined && !(site.trusting && command.fd >= 0)) {
@@ -136,10 +142,12 @@ function filePages(site: Site, command: IoasMapFile): NewPages | Failure {
   if (file === undefined && fact?.open === false) return { rule: 'ioas-map-file/descriptor' };
   if (command.length > LENGTH_MAX) return { rule: 'pages/length' };
   return newPages(site, {
-    ...shape,
     kind: 'file',
     ino: fact?.ino ?? 0,
     fileType: fact?.type ?? file?.kind ?? UNKNOWN_FILE,
+    basePage,
+    npages,
+    writable,
     account: accountMode(site),
   });
 }

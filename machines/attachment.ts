@@ -311,10 +311,10 @@ export function planDetach(site: Site, plan: Plan, device: DeviceView, pasid: nu
   const slot = slotOf(site, device, pasid);
   if (slot === undefined || !slot.deviceIds.includes(device.id)) return;
   const former = objectAt(site.context, slot.hwptId) as Hwpt;
-  const base = { context: site.context.id, deviceId: device.id };
   plan.events.push({
     type: 'DeviceDetached',
-    ...base,
+    context: site.context.id,
+    deviceId: device.id,
     groupKey: device.traits.groupKey,
     pasid,
     formerHwptId: former.id,

@@ -75,5 +75,6 @@ export function failed(failure: Failure, events: readonly Event[] = []): Outcome
 }
 
 export function isFailure(value: object): value is Failure {
-  return 'rule' in value || 'missing' in value;
+  const { rule, missing }: { rule?: unknown; missing?: unknown } = value;
+  return rule !== undefined || missing !== undefined;
 }

@@ -27,9 +27,10 @@ export function program(hardware: Hardware, state: RidState, pasid: number, to: 
   if (sameEntry(from, to)) return;
   if (pasid !== 0 && to.kind === 'blocked') state.entries.delete(pasid);
   else state.entries.set(pasid, to);
-  const { instance } = state.traits;
-  const slot = { instance, rid: state.rid, pasid };
-  follow(hardware, { kind: 'entry', ...slot, from, to, required: requiredByEntry(slot, from) });
+  const { rid, traits } = state;
+  const { instance } = traits;
+  const required = requiredByEntry({ instance, rid, pasid }, from);
+  follow(hardware, { kind: 'entry', rid, pasid, instance, from, to, required });
   releaseDomainId(hardware, instance, from);
 }
 
@@ -42,15 +43,28 @@ export function takesPasid(state: RidState, pasid: number): boolean {
 export function entryFor(world: World, context: Context, instance: string, hwptId: number): Entry {
   const hwpt = objectAt(context, hwptId) as Hwpt;
   const paging = pagingOf(context, hwpt);
-  const base = {
+  const domainId = domainIdFor(world.hardware, instance, context.id, hwptId);
+  if (hwpt.kind === 'hwpt-paging') {
+    return {
+      kind: 'paging',
+      context: context.id,
+      hwptId,
+      ioasId: paging.ioasId,
+      domainId,
+      faultId: hwpt.faultId,
+      dirty: paging.dirtyTracking,
+    };
+  }
+  return {
+    kind: 'nested',
     context: context.id,
     hwptId,
     ioasId: paging.ioasId,
-    domainId: domainIdFor(world.hardware, instance, context.id, hwptId),
+    domainId,
     faultId: hwpt.faultId,
     dirty: paging.dirtyTracking,
+    parentId: paging.id,
+    parentDomainId: domainIdFor(world.hardware, instance, context.id, paging.id),
+    viommuId: hwpt.viommuId,
   };
-  if (hwpt.kind === 'hwpt-paging') return { kind: 'paging', ...base };
-  const parentDomainId = domainIdFor(world.hardware, instance, context.id, paging.id);
-  return { kind: 'nested', ...base, parentId: paging.id, parentDomainId, viommuId: hwpt.viommuId };
 }

@@ -1,4 +1,5 @@
 /** Devices come under a context and leave it: which RIDs it owns, and what they are programmed with then. */
+import type { DeviceTraits } from '../events/device.ts';
 import type { EventOf } from '../events/event.ts';
 import {
   BLOCKED,
@@ -20,7 +21,7 @@ export function bind(world: World, event: EventOf<'DeviceBound'>): void {
   const { traits } = event;
   const rid = ridOf(traits);
   const states = ridsOfGroup(hardware, traits.groupKey);
-  const state = hardware.rids.get(rid) ?? own(hardware, event, rid);
+  const state = hardware.rids.get(rid) ?? own(hardware, event, rid, traits);
   // A member that was not bound was taken to be like its siblings.
   state.deviceId = event.id;
   state.traits = traits;
@@ -29,7 +30,7 @@ export function bind(world: World, event: EventOf<'DeviceBound'>): void {
     return;
   }
   for (const member of traits.noIommu ? [] : traits.members)
-    if (member !== rid) block(hardware, own(hardware, event, member));
+    if (member !== rid) block(hardware, own(hardware, event, member, { ...traits, name: member }));
   if (traits.noIommu) state.entries.set(0, IDENTITY);
   else block(hardware, state);
 }
@@ -39,14 +40,19 @@ function block(hardware: Hardware, state: RidState): void {
   program(hardware, state, 0, BLOCKED);
 }
 
-function own(hardware: Hardware, { traits, context }: EventOf<'DeviceBound'>, rid: string): RidState {
+function own(
+  hardware: Hardware,
+  { context }: EventOf<'DeviceBound'>,
+  rid: string,
+  traits: DeviceTraits,
+): RidState {
   const { groupKey, members } = traits;
   hardware.rids.set(rid, {
     rid,
     groupKey,
     context,
     deviceId: 0,
-    traits: { ...traits, name: rid },
+    traits,
     leftBlocked: false,
     entries: new Map(),
   });

@@ -137,7 +137,7 @@ function flushStage1(
 }
 
 /** Events that are not here leave the hardware alone. */
-const transitions: { readonly [T in EventType]?: (world: World, event: EventOf<T>) => void } = {
+const reactions: { readonly [T in EventType]?: (world: World, event: EventOf<T>) => void } = {
   DeviceBound: bind,
   DeviceUnbound: unbind,
   DeviceAttached: programGroup,
@@ -153,10 +153,12 @@ const transitions: { readonly [T in EventType]?: (world: World, event: EventOf<T
     flushStage1(world, event.context, (_entry, state) => state.deviceId === event.deviceId),
 };
 
+// A map, since most events have no entry here, and V8 is slow to find that an object lacks a key.
+const transitions = new Map(Object.entries(reactions) as [EventType, (world: World, event: Event) => void][]);
+
 /** The recipe for the hardware; called before the reducer of the objects. */
 export function reduceHardware(world: World, event: Event): void {
-  const reduce = transitions[event.type] as ((world: World, event: Event) => void) | undefined;
-  reduce?.(world, event);
+  transitions.get(event.type)?.(world, event);
 }
 
 /** Events with which a context can end: its last descriptor, or one whose close shows when its number is handed out again. */
@@ -174,8 +176,9 @@ const endings: ReadonlySet<EventType> = new Set<EventType>([
 export function settleHardware(world: World, event: Event): void {
   const { hardware } = world;
   if (hardware.contexts.size === 0 || !endings.has(event.type)) return;
-  for (const [context, rids] of [...hardware.contexts]) {
+  for (const context of hardware.contexts.keys()) {
     if (world.contexts.has(context)) continue;
-    for (const rid of rids) release(hardware, hardware.rids.get(rid) as RidState);
+    for (const rid of hardware.contexts.get(context) ?? [])
+      release(hardware, hardware.rids.get(rid) as RidState);
   }
 }

@@ -1,7 +1,7 @@
 /** Prediction against recording: the first field that differs, in the order return value, errno, struct, second buffer. */
-import { ERRNO, errnoName } from '../events/errno.ts';
+import { errnoName } from '../events/errno.ts';
 import type { Outcome } from '../events/outcome.ts';
-import { errnoOf } from '../events/rules.ts';
+import { errnoNumberOf } from '../events/rules.ts';
 import { bytesRead, fits, type HexPattern } from './prediction.ts';
 import type { IoctlLine, MmapLine, ReadLine, WriteLine } from './recording.ts';
 
@@ -11,8 +11,8 @@ export type Comparison = Readonly<{
   predicted: string;
 }>;
 
-function errnoNumberOf(outcome: Outcome): number | undefined {
-  return outcome.rule === undefined ? undefined : ERRNO[errnoOf(outcome.rule)];
+function predictedErrno(outcome: Outcome): number | undefined {
+  return outcome.rule === undefined ? undefined : errnoNumberOf(outcome.rule);
 }
 
 function named(errno: number | undefined): string {
@@ -20,7 +20,7 @@ function named(errno: number | undefined): string {
 }
 
 function compareResult(ret: number, errno: number | undefined, outcome: Outcome): Comparison | undefined {
-  const predicted = errnoNumberOf(outcome);
+  const predicted = predictedErrno(outcome);
   if (predicted !== errno) return { field: 'errno', recorded: named(errno), predicted: named(predicted) };
   if (ret !== outcome.ret) return { field: 'ret', recorded: String(ret), predicted: String(outcome.ret) };
   return undefined;

@@ -10,12 +10,12 @@ import type { FdKind, IoctlLine, RecordedLine } from './recording.ts';
 const CREATE_ACCESS_OP = '05000000';
 
 /** Commands that hand out a descriptor, and the field that tells its number. */
-const FIELD: Partial<Record<CommandType, string>> = {
-  FaultQueueAlloc: 'outFaultFd',
-  VeventqAlloc: 'outVeventqFd',
-  TestCreateAccess: 'outAccessFd',
-  TestDmabufGet: '',
-};
+const FIELD: ReadonlyMap<CommandType, string> = new Map([
+  ['FaultQueueAlloc', 'outFaultFd'],
+  ['VeventqAlloc', 'outVeventqFd'],
+  ['TestCreateAccess', 'outAccessFd'],
+  ['TestDmabufGet', ''],
+]);
 
 const IOVA_FIELD: Partial<Record<CommandType, string>> = {
   IoasMap: 'iova',
@@ -37,7 +37,7 @@ export function newDescriptor(
   numbers: Numbers,
 ): number {
   const { process } = numbers;
-  const field = entry === undefined ? undefined : FIELD[entry.type];
+  const field = entry === undefined ? undefined : FIELD.get(entry.type);
   if (field === undefined || entry === undefined) return -1;
   if (line.nextFd !== undefined) return line.nextFd;
   if (field !== '' && line.out !== undefined) {
@@ -85,7 +85,7 @@ export function issuedBy(line: IoctlLine): number {
   const number = Number(line.req);
   const test = number === IOMMU_TEST_CMD && line.in.startsWith(CREATE_ACCESS_OP, 8);
   const entry = test ? allTestEntries()[IOMMU_TEST_OP_CREATE_ACCESS] : nativeIoctls.get(number);
-  const field = entry === undefined ? undefined : FIELD[entry.type];
+  const field = entry === undefined ? undefined : FIELD.get(entry.type);
   if (entry === undefined || field === undefined) return -1;
   const { offset } = fieldAt(entry.layout, field);
   return Buffer.from(line.out.slice(offset * 2, offset * 2 + 8), 'hex').readInt32LE(0);
