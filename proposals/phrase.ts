@@ -56,6 +56,8 @@ export const PHRASES = {
   'count-once': ['page'],
   /** The guest may submit with ENQCMD: the CPU translates its PASID, and the device takes submissions. */
   'let-enqcmd': ['device', 'pasid', 'space'],
+  /** The CPU translates PASIDs from here on, where that is a command. */
+  'translate-pasids': [],
   /** The submission that is under way arrives. */
   'submission-arrives': [],
 } as const satisfies Readonly<Record<string, readonly Param[]>>;
@@ -155,6 +157,7 @@ export const USUAL: Readonly<{ [P in Phrase]: Ways<P> }> = {
     [say('cpu-map', pasid, space, device), say('open-portal', device)],
     [say('cpu-map', pasid, space, device)],
   ],
+  'translate-pasids': () => [[say('enable-translation')], []],
   'submission-arrives': () => [[{ verb: 'cpu-drains', args: ['any'] }]],
 };
 

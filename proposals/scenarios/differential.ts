@@ -225,6 +225,6 @@ export const differentialScenarios: readonly Scenario[] = [
     id: 'X18',
     title: 'map a PASID in the CPU for a space that no device is attached to with it',
     source: 'Jason Gunthorpe 28 May 2021, Kevin Tian 3 June 2021; P39',
-    steps: [...ATTACHED, tries('cpu-map', 0, A, D1)],
+    steps: [...ATTACHED, does('translate-pasids'), tries('cpu-map', 0, A, D1)],
   },
 ];
