@@ -109,3 +109,10 @@ export function isBeyondReach(state: DesignState, ground: Ground, space: number,
   const last = ground.pages.length - 1;
   return page === last && devicesOn(state, ground, space).some((device) => traitsOf(ground, device).narrow);
 }
+
+/** The device cannot reach all that the space may hold, or holds already. */
+export function isTooNarrow(state: DesignState, ground: Ground, device: number, space: number): boolean {
+  const last = ground.pages.length - 1;
+  const wider = devicesOn(state, ground, space).some((other) => !traitsOf(ground, other).narrow);
+  return traitsOf(ground, device).narrow && (wider || state.mapped.has(space, last));
+}

@@ -1,4 +1,5 @@
 /** The proposals that come with the project, oldest first. */
+import { allocPerKind } from './alloc-per-kind/proposal.ts';
 import { ioasidRfcV1 } from './ioasid-rfc-v1/proposal.ts';
 import { iommuRfcV2 } from './iommu-rfc-v2/proposal.ts';
 import { iommufdMainline } from './iommufd-mainline/proposal.ts';
@@ -8,6 +9,7 @@ import type { Proposal } from './proposal.ts';
 
 export const PROPOSALS: readonly Proposal[] = [
   ioasidRfcV1,
+  allocPerKind,
   iommuRfcV2,
   iommufdRfc,
   kernelPickedPasid,

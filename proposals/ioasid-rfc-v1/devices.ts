@@ -1,5 +1,5 @@
 /** Commands on the descriptor of a device: VFIO_BIND_IOASID_FD to VFIO_DETACH_IOASID without a PASID. */
-import { devicesOn, isHeldByPasid, reaches } from '../attachments.ts';
+import { isHeldByPasid, isTooNarrow, reaches } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
@@ -33,8 +33,7 @@ export function whyNotReach(
     return rules.NO_IOASID;
   const parent = state.parent.get(space);
   if (parent !== undefined && !reaches(state, ground, device, parent)) return rules.NOT_ON_PARENT;
-  const wider = devicesOn(state, ground, space).some((other) => !traitsOf(ground, other).narrow);
-  return traitsOf(ground, device).narrow && wider ? rules.INCOMPATIBLE : undefined;
+  return isTooNarrow(state, ground, device, space) ? rules.INCOMPATIBLE : undefined;
 }
 
 /** The context ends with the last device that was bound to it, if its descriptor is gone. */

@@ -97,7 +97,7 @@ export const kindProperties: readonly PropertySpec[] = [
     setups: ['kinds'],
     needs: [['alloc-mm', 'alloc-kvm'], ['attach']],
     arises: (look) =>
-      someSpace(look, (space) => isShared(look, space)) &&
+      someSpace(look, (space) => isFaultable(look, space)) &&
       someDevice(look, (device) => isBound(look, device) && !traitsOf(look.ground, device).pri),
     holds: (look) =>
       everyDevice(
@@ -107,7 +107,7 @@ export const kindProperties: readonly PropertySpec[] = [
           !someSpace(
             look,
             (space) =>
-              isShared(look, space) &&
+              isFaultable(look, space) &&
               (isAttachedTo(look, device, space) || takesDevice(look, device, space)),
           ),
       ),
@@ -206,6 +206,13 @@ export const kindProperties: readonly PropertySpec[] = [
 function isShared({ state }: Look, space: number): boolean {
   const kind = state.space.get(space);
   return kind === 'mm' || kind === 'kvm';
+}
+
+/** Its memory may be absent: it is shared, or lies over what is. */
+function isFaultable(look: Look, space: number, depth = 0): boolean {
+  if (isShared(look, space)) return true;
+  const parent = look.state.parent.get(space);
+  return parent !== undefined && depth < look.ground.spaces.length && isFaultable(look, parent, depth + 1);
 }
 
 /** Live, and its first command decides what it is. */
