@@ -11,6 +11,8 @@ export type DeviceTraits = Readonly<{
   maxPasids: number;
   dirty: boolean;
   pri: boolean;
+  /** The device keeps translations itself (ATS); undefined where nobody told. */
+  ats?: boolean | undefined;
   noIommu: boolean;
   reserved: readonly Readonly<{ start: bigint; last: bigint; type: string }>[];
   /** RIDs of the whole iommu group, itself among them, in the group's order; empty where nobody told. */

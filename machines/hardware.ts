@@ -111,6 +111,8 @@ export interface Hardware {
   contexts: Map<number, string[]>;
   /** IOMMU instance to its domain ids. */
   instances: Map<string, DomainIds>;
+  /** RIDs of which it was told that they have no ATS; that stays when they are given back. */
+  withoutAts: Set<string>;
   /** Invalidations that a transition asks for and that were not issued yet. */
   pending: Invalidation[];
   stale: Stale[];
@@ -128,6 +130,7 @@ export function emptyHardware(): Hardware {
     groups: new Map(),
     contexts: new Map(),
     instances: new Map(),
+    withoutAts: new Set(),
     pending: [],
     stale: [],
     recent: [],
@@ -159,6 +162,11 @@ export function entryAt(hardware: Hardware, rid: string, pasid: number): Entry |
 
 export function isTranslating(entry: Entry): entry is PagingEntry | NestedEntry {
   return entry.kind === 'paging' || entry.kind === 'nested';
+}
+
+/** Whether the device may hold translations of its own: told that it has no ATS, it does not. */
+export function mayCache(hardware: Hardware, rid: string): boolean {
+  return !hardware.withoutAts.has(rid);
 }
 
 /** Whether hardware finds a usable entry there. */

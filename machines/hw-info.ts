@@ -33,7 +33,8 @@ export function decideGetHwInfo(site: Site, command: GetHwInfo): Outcome {
     return refuseAfter('hw-info/data', [], undefined, buffer);
   if (tail > 0) buffer.push({ at: copied, bytes: new Uint8Array(Math.min(tail, site.second?.length ?? 0)) });
   if (!canRespond(site)) return refuseAfter('respond/fault', [], undefined, buffer);
-  const capabilities = platform.driver.capabilities(traits) | (newer ? PCI_ATS_NOT_SUPPORTED : 0n);
+  const capabilities =
+    platform.driver.capabilities(traits) | (newer && !traits.ats ? PCI_ATS_NOT_SUPPORTED : 0n);
   const width = newer && traits.maxPasids > 0 ? 31 - Math.clz32(traits.maxPasids) : 0;
   return done(
     [],

@@ -8,6 +8,7 @@ import {
   type Hardware,
   type Invalidation,
   isPresent,
+  mayCache,
   type Stale,
   type TableUser,
   TRANSITIONS_KEPT,
@@ -110,9 +111,17 @@ function issue(hardware: Hardware): void {
   hardware.pending = [];
 }
 
+/** What is left of these where devices without ATS have no cache. */
+function ofCaches<Tags extends Invalidation>(hardware: Hardware, all: readonly Tags[]): readonly Tags[] {
+  const exists = ({ cache, rid }: Tags): boolean => cache !== 'atc' || mayCache(hardware, rid);
+  return all.every(exists) ? all : all.filter(exists);
+}
+
 /** The tables have changed: the caches lag behind until the driver has issued what is required. */
-export function follow(hardware: Hardware, transition: Transition): void {
-  hardware.stale.push(...staleAfter(transition));
+export function follow(hardware: Hardware, change: Transition): void {
+  const required = ofCaches(hardware, change.required);
+  const transition: Transition = required === change.required ? change : { ...change, required };
+  hardware.stale.push(...ofCaches(hardware, staleAfter(transition)));
   hardware.pending.push(...transition.required);
   issue(hardware);
   hardware.transitions++;

@@ -24,6 +24,7 @@ export function bind(world: World, event: EventOf<'DeviceBound'>): void {
   const state = hardware.rids.get(rid) ?? own(hardware, event, rid, traits);
   // A member that was not bound was taken to be like its siblings.
   state.deviceId = event.id;
+  if (traits.ats === false) hardware.withoutAts.add(rid);
   state.traits = traits;
   if (states.length > 0) {
     join(world, contextOf(world, event.context), state, states);

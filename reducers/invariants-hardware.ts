@@ -6,6 +6,7 @@ import {
   type Entry,
   type Hardware,
   isTranslating,
+  mayCache,
   type NestedEntry,
   type PagingEntry,
   type RidState,
@@ -194,15 +195,16 @@ export function checkCaches(hardware: Hardware, latest: number, report: Report):
   }
   const { recent } = hardware;
   for (let index = Math.max(0, recent.length - latest); index < recent.length; index++)
-    checkPairs(recent[index] as Transition, report);
+    checkPairs(hardware, recent[index] as Transition, report);
 }
 
-function checkPairs(transition: Transition, report: Report): void {
+function checkPairs(hardware: Hardware, transition: Transition, report: Report): void {
   const { required } = transition;
   const flushed = required.some(({ cache }) => cache === 'iotlb');
   if (!flushed) return;
   const users = transition.kind === 'unmap' ? transition.users : [transition];
   for (const user of users) {
+    if (!mayCache(hardware, user.rid)) continue;
     if (!required.some((one) => one.cache === 'atc' && one.rid === user.rid && one.pasid === user.pasid))
       report(
         'iotlb-has-atc-partner',
@@ -211,7 +213,7 @@ function checkPairs(transition: Transition, report: Report): void {
   }
   const lastIotlb = required.findLastIndex(({ cache }) => cache === 'iotlb');
   const lastAtc = required.findLastIndex(({ cache }) => cache === 'atc');
-  if (lastAtc < lastIotlb)
+  if (lastAtc >= 0 && lastAtc < lastIotlb)
     report('iotlb-has-atc-partner', `${transition.kind}: the ATC is invalidated before the IOTLB`);
 }
 

@@ -178,6 +178,25 @@ describe('invalidations', () => {
     expect(world.hardware.stale).toEqual([]);
   });
 
+  it('asks nothing of the cache of a device that has none, and all of its sibling’s', () => {
+    const members = [RID, SIBLING];
+    const world = worldWith(
+      bound(2, { ats: false, members }),
+      paging(3),
+      mapped(0x1000n, 1),
+      attached(attachment),
+      unmapped(0x1000n),
+    );
+    const required = world.hardware.recent.at(-1)?.required ?? [];
+    expect(required.map(({ cache, rid }) => [cache, rid])).toEqual([
+      ['iotlb', ''],
+      ['atc', SIBLING],
+    ]);
+    expect(checkInvariants(world)).toEqual([]);
+    apply(world, detached(attachment), { type: 'DeviceUnbound', context: 1, id: 2 });
+    expect([world.hardware.stale, checkInvariants(world)]).toEqual([[], []]);
+  });
+
   it('asks nothing of the hardware for an IOAS that no device is attached to', () => {
     const world = worldWith(bound(2), paging(3), mapped(0x1000n, 1));
     const before = world.hardware.transitions;

@@ -81,6 +81,14 @@ describe('GetHwInfo of real hardware', () => {
   };
   const ask = (length: number) => getHwInfo({ devId: 1, dataLen: length });
 
+  it.each([
+    [undefined, 8n],
+    [false, 8n],
+    [true, 0n],
+  ])('says that ATS is missing unless told that it is there (%s)', (ats, outCapabilities) => {
+    expect(bound(vtdMachine({ traits: { ats } })).when(ask(24))).toMatchObject({ outCapabilities });
+  });
+
   it('is cap and ecap behind VT-d, of which one byte is not known', () => {
     const bytes = [`0: 0100000000000000${hex(VTD_CAP)}${hex(VTD_ECAP)}`, '21: ??'];
     expect(bound().when(ask(24), wide)).toEqual({

@@ -140,6 +140,19 @@ describe('RISC-V', () => {
   });
 });
 
+describe('ATS', () => {
+  it.each([
+    ['intel', 'context entry', 'DTE'],
+    ['arm', 'STE', 'EATS'],
+    ['amd', 'DTE', 'I'],
+    ['riscv', 'DC', 'tc.EN_ATS'],
+  ] as const)('of %s is on where it was told, or needed for page requests', (vendor, name, field) => {
+    const told = (traits: Parameters<typeof bound>[1]) =>
+      fieldOf(entry(vendor, worldWith(bound(2, traits), paging(3), attached(slot)), name), field);
+    expect([told({ ats: true, pri: false }), told({ pri: true }), told({ ats: false })]).toEqual([1, 1, 0]);
+  });
+});
+
 describe('every vendor', () => {
   it.each(VENDOR_NAMES)('%s shows each RID, and none without IOMMU', (vendor) => {
     const world = worldWith(bound(2), bound(4, { name: '0000:03:00.0', groupKey: 'group:3', noIommu: true }));

@@ -46,6 +46,7 @@ const device = objectOf({
   reserved: arrayOf(reservedRange, 'an array of ranges [start, last, kind]'),
   maxPasids: optional(count),
   pri: optional(flag),
+  ats: optional(flag),
 } satisfies Fields<RecordedDevice>);
 
 const machine = objectOf({

@@ -48,6 +48,7 @@ function deviceOf(driver: Driver, machine: Machine, recorded: RecordedDevice): V
     maxPasids: recorded.maxPasids ?? 0,
     dirty: false,
     pri: recorded.pri ?? false,
+    ats: recorded.ats,
     noIommu: false,
     reserved: recorded.reserved.map(([start, last, type]) => ({
       start: BigInt(start),

@@ -26,6 +26,8 @@ export type RecordedDevice = Readonly<{
   maxPasids?: number;
   /** The device can ask for pages (PRI); likewise. */
   pri?: boolean;
+  /** The device keeps translations itself (ATS); likewise. */
+  ats?: boolean;
 }>;
 
 /** The IOMMU and the PCI devices of a recording with real drivers; which registers are told depends on the driver. */

@@ -10,6 +10,7 @@ import {
   type RidView,
 } from './field-table.ts';
 import {
+  atsOf,
   guestTable,
   pasidsOf,
   requesterId,
@@ -73,7 +74,7 @@ function host(slot: SlotFacts): Record<string, FieldValue> {
 
 /** set_dte_entry(), set_dte_nested(); blocked_domain and identity_domain have no table. */
 function dteValues(state: RidState, slot: SlotFacts, pasids: boolean): Record<string, FieldValue> {
-  const ats = { I: state.traits.pri ? 1 : 0, PPR: slot.faults ? 1 : 0 };
+  const ats = { I: atsOf(state), PPR: slot.faults ? 1 : 0 };
   const guest = (pointer: string) => ({ GV: 1, GIoV: 1, 'GCR3[51:31]': pointer, IR: 1, IW: 1 });
   switch (slot.entry.kind) {
     case 'blocked':

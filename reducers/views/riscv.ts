@@ -10,6 +10,7 @@ import {
   type RidView,
 } from './field-table.ts';
 import {
+  atsOf,
   guestTable,
   pasidsOf,
   requesterId,
@@ -95,7 +96,7 @@ function second(slot: SlotFacts): Record<string, FieldValue> {
 
 /** riscv_iommu_iodir_update(); nesting and PASIDs as the specification has them: the driver of 7.3 has neither. */
 function dcValues(state: RidState, slot: SlotFacts, processes: boolean): Record<string, FieldValue> {
-  const ats = { 'tc.EN_ATS': state.traits.pri ? 1 : 0, 'tc.EN_PRI': slot.faults ? 1 : 0 };
+  const ats = { 'tc.EN_ATS': atsOf(state), 'tc.EN_PRI': slot.faults ? 1 : 0 };
   const directory = {
     'tc.PDTV': 1,
     'tc.DPE': 1,

@@ -45,6 +45,11 @@ export function slotFacts(world: World, state: RidState, pasid: number): SlotFac
   };
 }
 
+/** Whether ATS is on: page requests need it. */
+export function atsOf({ traits }: RidState): 0 | 1 {
+  return (traits.ats ?? traits.pri) ? 1 : 0;
+}
+
 /** PASIDs of the device that have an entry, ascending; the RID's own is not among them. */
 export function pasidsOf(state: RidState): number[] {
   return [...state.entries.keys()].filter((pasid) => pasid !== 0).sort((one, other) => one - other);

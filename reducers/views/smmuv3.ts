@@ -11,6 +11,7 @@ import {
   type RidView,
 } from './field-table.ts';
 import {
+  atsOf,
   guestTable,
   pasidsOf,
   requesterId,
@@ -98,7 +99,7 @@ function steValues(state: RidState, slot: SlotFacts, substreams: boolean): Recor
     S1CDMax: substreams ? SUBSTREAM_BITS : 0,
     S1ContextPtr: `CD table of ${state.rid}`,
   };
-  const ats = { EATS: state.traits.pri ? 1 : 0 };
+  const ats = { EATS: atsOf(state) };
   switch (slot.entry.kind) {
     case 'blocked':
       return substreams

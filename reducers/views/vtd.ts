@@ -9,7 +9,16 @@ import {
   field,
   type RidView,
 } from './field-table.ts';
-import { guestTable, pasidsOf, pciOf, type SlotFacts, slotFacts, stageOf, tableName } from './slot-facts.ts';
+import {
+  atsOf,
+  guestTable,
+  pasidsOf,
+  pciOf,
+  type SlotFacts,
+  slotFacts,
+  stageOf,
+  tableName,
+} from './slot-facts.ts';
 
 const ROOT = 'VT-d 9.2, Scalable-Mode Root Entry';
 const CONTEXT = 'VT-d 9.4, Scalable-Mode Context Entry';
@@ -140,7 +149,7 @@ export function viewVtd(world: World, state: RidState): RidView {
     entryView(context, pci === undefined ? state.rid : `device ${pci.device} function ${pci.fn}`, {
       P: 1,
       PASIDE: state.traits.maxPasids > 1 ? 1 : 0,
-      DTE: state.traits.pri ? 1 : 0,
+      DTE: atsOf(state),
       PRE: state.traits.pri ? 1 : 0,
       PDTS: pdts(state.traits.maxPasids),
       PASIDDIRPTR: `PASID directory of ${state.rid}`,
