@@ -100,14 +100,13 @@ export function mediatedSetups() {
         'destroy',
         ...PASIDS,
         ...NUMBERS,
-        'enable-translation',
         'open-portal',
         'cpu-map',
         'cpu-unmap',
         'cpu-submits',
         'cpu-drains',
       ],
-      prelude: bound([1, 0]),
+      prelude: [...bound([1, 0]), ['enable-translation']],
     },
   } satisfies Readonly<Record<string, SetupDraft>>;
 }

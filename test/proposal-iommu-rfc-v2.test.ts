@@ -26,7 +26,7 @@ const ANSWERS: readonly (readonly [property: PropertyId, intel: Expected, arm: E
   ['P44', 'holds', 1, 1],
   ['P45', 'holds', 'not-expressible', 'not-expressible'],
   ['P46', 'holds', 'holds', 'holds'],
-  ['P47', 5, 'not-expressible', 'not-expressible'],
+  ['P47', 4, 'not-expressible', 'not-expressible'],
   ['P60', 'holds', 'holds', 'holds'],
 ];
 

@@ -114,11 +114,11 @@ export const pasidCommands: readonly DesignCommand[] = [
     source: 'V2 2.3: the number is looked up by {iommu_fd, ioasid}',
     mentions: ['vpasid'],
     decide: (state, { pasid, space, device }) => {
-      if (!state.translation.get()) return rules.NOT_TRANSLATING;
       if (!isReachable(state, space)) return rules.NO_SPACE;
       if (state.cpuMap.get(pasid) !== undefined) return rules.IS_MAPPED;
       const wire = state.wire.get(device, pasid);
       if (wire === undefined || state.attachedAt.get(device, pasid) !== space) return rules.NO_NUMBER;
+      if (!state.translation.get()) return rules.NOT_TRANSLATING;
       return [{ type: 'CpuMapSet', pasid, wire }];
     },
   }),

@@ -56,7 +56,7 @@ export const enqcmdProperties: readonly StateProperty[] = [
     source: 'V2 1.4.2',
     standing: 'asserted',
     outcome: 'no virtual ENQCMD in mainline',
-    setups: ['portal', 'cpu'],
+    setups: ['portal'],
     needs: [['enable-translation'], ['open-portal']],
     unreached: NO_SUB_DEVICES,
     arises: (look) =>

@@ -36,7 +36,7 @@ export const mediatedProperties: readonly StateProperty[] = [
   {
     id: 'P36',
     kind: 'state',
-    says: 'siblings share no pPASID, unless both have ENQCMD and use it for the same vPASID of one VM',
+    says: 'siblings share no pPASID, unless both have ENQCMD and it stands for vPASIDs of one VM',
     source: 'V2 1.4.1, 1.4.2',
     standing: 'asserted',
     outcome: 'no mediated devices with PASIDs in mainline',
@@ -102,16 +102,13 @@ function hasWire(look: Look, device: number): boolean {
   return isBoundMdev(look, device) && look.ground.pasids.some((wire) => usesWire(look, device, wire));
 }
 
-/** Two siblings of one guest use a number for one vPASID, which the CPU sends. */
-function isShared(look: Look, one: number, other: number, wire: number): boolean {
-  const { state, ground } = look;
-  return (
-    traitsOf(ground, one).enqcmd &&
-    traitsOf(ground, other).enqcmd &&
-    isBoundTogether(look, one, other) &&
-    ground.pasids.some(
-      (pasid) => state.wire.get(one, pasid) === wire && state.wire.get(other, pasid) === wire,
-    )
+/** Two siblings of one guest reach spaces with it, and the CPU sends it. */
+function isShared({ state, ground }: Look, one: number, other: number, wire: number): boolean {
+  return [one, other].every(
+    (device) =>
+      traitsOf(ground, device).enqcmd &&
+      state.boundTo.get(device) === state.boundTo.get(one) &&
+      state.defPasid.get(device) !== wire,
   );
 }
 

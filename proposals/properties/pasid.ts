@@ -149,12 +149,12 @@ function hasEnabledPasid({ state, ground }: Look, device: number): boolean {
   );
 }
 
+/** Where a number on the bus leads is what the guest attached with this number. */
 function numbersAreKept({ state, ground }: Look, device: number): boolean {
   return ground.pasids.every((pasid) => {
-    const space = state.attachedAt.get(device, pasid);
-    if (space === undefined) return true;
-    const routed = state.delegated.has(device) || state.pasidRoute.get(device, pasid) === space;
-    return state.wire.get(device, pasid) === pasid && routed;
+    const kept = [undefined, pasid].includes(state.wire.get(device, pasid));
+    const routed = state.pasidRoute.get(device, pasid);
+    return kept && (routed === undefined || routed === state.attachedAt.get(device, pasid));
   });
 }
 
