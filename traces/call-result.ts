@@ -21,6 +21,8 @@ export type CallResult = Readonly<{
   /** The invariant that broke at this very call. */
   broken: string | undefined;
   context: number;
+  /** What the model said of a call for which a capture does not tell enough; nothing where it said nothing. */
+  undoubted?: CallResult;
 }>;
 
 /** The prediction, with the bytes that it writes and what differs from the recording. */

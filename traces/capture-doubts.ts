@@ -119,12 +119,13 @@ export class CaptureDoubts implements LineFeed {
   private judge(result: CallResult, line: IoctlLine | undefined): CallResult {
     if (result.verdict === 'unchecked') return result;
     const fact = this.clouded.get(result.context);
-    if (fact !== undefined) return doubtful({ ...result, broken: undefined }, fact);
+    if (fact !== undefined) return { ...doubtful({ ...result, broken: undefined }, fact), undoubted: result };
     this.fallBehind(result);
     const missing = (line === undefined ? undefined : this.uncaught(result, line)) ?? this.excuse(result);
     if (line?.lacks?.ret && result.verdict !== 'undetermined')
       this.cloud(result.context, `whether call ${line.seq} succeeded: its return was lost`);
-    return missing === undefined || result.verdict === 'undetermined' ? result : doubtful(result, missing);
+    if (missing === undefined || result.verdict === 'undetermined') return result;
+    return { ...doubtful(result, missing), undoubted: result };
   }
 
   /** A call succeeded that the model cannot follow: what it changed is not known. */

@@ -41,6 +41,11 @@ function changes({ changed, rule }: Explanation): string[] {
 
 function dependencies({ dependsOn }: Explanation): string[] {
   const { calls, earlier, verified, minimal, replays } = dependsOn;
+  if (!verified && replays === 0)
+    return list(
+      'it is about:',
+      calls.map(callLine).map((line) => line.trim()),
+    );
   if (!verified) {
     const head = `depends on (not verified: without its results the recording replays to another answer), of ${earlier} earlier calls:`;
     return calls.length === 0 ? [] : [head, ...callLines(calls)];

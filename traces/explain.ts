@@ -9,15 +9,16 @@ import { decodeCall } from './decoded-call.ts';
 import { describeCall } from './describe-command.ts';
 import type { CallLine, CallResult } from './engine.ts';
 import { causeOf, objectsOf } from './explain-cause.ts';
+import { doubtCause, isDoubted } from './explain-doubt.ts';
 import { describeEvent } from './explain-event.ts';
 import { attempt, openLab } from './explain-lab.ts';
-import { predecessorsOf } from './explain-predecessors.ts';
+import { type Predecessors, predecessorsOf } from './explain-predecessors.ts';
 import { type Remedy, remediesOf } from './explain-remedy.ts';
-import { distinctSteps, recordedText, resultText, type Scene } from './explain-scene.ts';
-import { askedOf, type History, isCall, openHistory, record, type Step, seqOf } from './provenance.ts';
+import { type Cause, distinctSteps, recordedText, resultText, type Scene } from './explain-scene.ts';
+import { askedOf, type History, HistoryKeeper, isCall, type Step, seqOf } from './provenance.ts';
 import { fileName } from './read-chunks.ts';
-import { readTrace } from './read-trace.ts';
-import type { SourceOptions } from './replay-trace.ts';
+import type { RecordedLine } from './recording.ts';
+import { type ReplayReceiver, replayTrace, type SourceOptions } from './replay-trace.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
 /** One call in words, as it stands among the calls that an answer depends on. */
@@ -65,65 +66,93 @@ export type Explanation = Readonly<{
 }>;
 
 /**
- * Explains the call with sequence number `seq`. Lines after it are not read.
+ * Explains the call with sequence number `seq`, as `replay` takes it: calls that overlap, in the order that explains their
+ * results. Lines after those are not read.
  *
- * Throws TraceFormatError: those of readTrace() and openSession(), TRC030-no-such-seq, TRC031-not-a-call.
+ * Throws TraceFormatError: those of readTrace() and openSession(), TRC030-no-such-seq, TRC031-not-a-call; ModelDefect.
  */
 export async function explainCall(path: string, seq: number, options: SourceOptions): Promise<Explanation> {
-  const file = fileName(path);
-  let history: History | undefined;
-  let scene: Scene | undefined;
-  let last = -1;
-  await readTrace(
-    path,
-    (line, lineNumber) => {
-      if (line.ev === 'trace') {
-        history = openHistory(line, { file, line: lineNumber }, options);
-        return undefined;
-      }
-      if (history === undefined) return 'stop';
-      last = seqOf(line);
-      if (last !== seq) {
-        record(history, line);
-        return undefined;
-      }
-      if (!isCall(line)) {
-        const detail = `expected a call (ioctl, read, write or mmap) at seq ${seq}, found ${line.ev}`;
-        throw new TraceFormatError('TRC031-not-a-call', { file, line: lineNumber }, detail);
-      }
-      scene = sceneOf(history, line);
-      return 'stop';
-    },
-    options,
-  );
-  if (scene === undefined) {
-    const detail = `expected a line with seq ${seq}, found none; the last one is ${last}`;
-    throw new TraceFormatError('TRC030-no-such-seq', { file, line: 0 }, detail);
+  const search = new SceneSearch(fileName(path), seq);
+  try {
+    await replayTrace(path, { ...options, onEvent: search.keeper.onEvent }, search.receiver);
+  } catch (error) {
+    if (search.scene === undefined) throw error;
   }
-  return explain(scene, path);
+  return explain(search.found(), path);
 }
 
-/** The situation of a call, which is fed to the engine here. */
-function sceneOf(history: History, told: CallLine): Scene {
+/** Waits for a call in a replay. */
+class SceneSearch {
+  readonly keeper = new HistoryKeeper();
+  scene: Scene | undefined;
+  private readonly file: string;
+  private readonly seq: number;
+  private last = -1;
+  private moment: Omit<Scene, 'step' | 'line' | 'call' | 'result'> | undefined;
+
+  constructor(file: string, seq: number) {
+    this.file = file;
+    this.seq = seq;
+  }
+
+  readonly receiver: ReplayReceiver = {
+    onSession: (session) => this.keeper.begin(session),
+    onFeed: (line, lineNumber) => this.before(line, lineNumber),
+    onFed: (_line, result) => this.after(result),
+    onCall: (result) => this.told(result),
+  };
+
+  /** Throws TRC030-no-such-seq. */
+  found(): Scene {
+    if (this.scene !== undefined) return this.scene;
+    const detail = `expected a line with seq ${this.seq}, found none; the last one is ${this.last}`;
+    throw new TraceFormatError('TRC030-no-such-seq', { file: this.file, line: 0 }, detail);
+  }
+
+  /** The verdict, which can wait for the calls that overlap. */
+  private told(result: CallResult): 'stop' | undefined {
+    if (this.scene === undefined || result.line.seq !== this.seq) return undefined;
+    this.scene = { ...this.scene, result };
+    return 'stop';
+  }
+
+  private before(line: RecordedLine, lineNumber: number): void {
+    if (this.scene !== undefined) return;
+    this.keeper.before(line);
+    this.last = seqOf(line);
+    if (this.last !== this.seq) return;
+    if (!isCall(line)) {
+      const detail = `expected a call (ioctl, read, write or mmap) at seq ${this.seq}, found ${line.ev}`;
+      throw new TraceFormatError('TRC031-not-a-call', { file: this.file, line: lineNumber }, detail);
+    }
+    this.moment = momentOf(this.keeper.history, line);
+  }
+
+  private after(result: CallResult | undefined): void {
+    if (this.scene !== undefined) return;
+    const step = this.keeper.after(result);
+    const { moment } = this;
+    if (moment === undefined) return;
+    const { line } = step;
+    if (result === undefined || !isCall(line)) throw new Error(`invariant: call ${this.seq} has no answer`);
+    this.scene = { ...moment, step, line, call: decodeCall(line), result };
+  }
+}
+
+/** What is there just before the call. */
+function momentOf(
+  history: History | undefined,
+  { pid, fd }: CallLine,
+): Omit<Scene, 'step' | 'line' | 'call' | 'result'> {
+  if (history === undefined) throw new Error('invariant: a line before the header');
   const before = copyWorld(history.session.engine.world);
+  const process = before.processes.get(pid);
+  const file = openFileAt(before, process, fd);
   const { steps, passed } = history;
-  history.steps = [...steps];
-  const base = history.base;
-  const step = record(history, told);
-  history.base = base;
-  const { line } = step;
-  if (step.result === undefined || !isCall(line))
-    throw new Error(`invariant: call ${told.seq} has no answer`);
-  const process = before.processes.get(line.pid);
-  const file = openFileAt(before, process, line.fd);
   return {
-    history,
-    steps,
+    history: { ...history },
+    steps: [...steps],
     passed,
-    step,
-    line,
-    call: decodeCall(line),
-    result: step.result,
     before,
     file,
     process,
@@ -136,15 +165,29 @@ function ruleOf(id: RuleId | undefined): Explanation['rule'] {
   return id === undefined ? null : { id, ...RULES[id] };
 }
 
+const NO_CAUSE: Cause = { text: [], steps: [] };
+
+/** Where the answer is open, no history gives it: there is only the call that the missing fact is about. */
+function unsought({ steps, passed }: Scene, about: readonly Step[]): Predecessors {
+  const earlier = passed + steps.filter(({ line }) => isCall(line)).length;
+  return { steps: about, placeholders: new Map(), earlier, verified: false, minimal: false, replays: 0 };
+}
+
 function explain(scene: Scene, path: string): Explanation {
   const { line, result } = scene;
   const { outcome, difference } = result;
-  const cause = outcome.rule === undefined ? { text: [], steps: [] } : causeOf(scene, outcome.rule);
+  const doubted = isDoubted(scene);
+  const isOpen =
+    doubted || (outcome.missing !== undefined && scene.history.session.header.assumed !== undefined);
+  const cause = isOpen
+    ? doubtCause(scene)
+    : outcome.rule === undefined
+      ? NO_CAUSE
+      : causeOf(scene, outcome.rule);
   const objects = objectsOf(scene);
-  const { steps, placeholders, ...counts } = predecessorsOf(
-    scene,
-    distinctSteps([...cause.steps, ...objects.steps]),
-  );
+  const { steps, placeholders, ...counts } = doubted
+    ? unsought(scene, cause.steps)
+    : predecessorsOf(scene, distinctSteps([...cause.steps, ...objects.steps]));
   const remedies = outcome.rule === undefined ? { found: [], trials: 0 } : remediesOf(scene, outcome.rule);
   return {
     schema: 'ioasis.explain/1',
@@ -174,7 +217,7 @@ function explain(scene: Scene, path: string): Explanation {
     },
     wouldSucceed: remedies.found,
     trials: remedies.trials,
-    kernels: otherKernels(scene),
+    kernels: doubted ? [] : otherKernels(scene),
   };
 }
 

@@ -4,10 +4,9 @@ import { type ObjectKind, objectAt } from '../machines/objects.ts';
 import { openFileAt, type World } from '../machines/world.ts';
 import { copyWorld } from './copy-world.ts';
 import type { CallLine, CallResult } from './engine.ts';
-import type { RecordedLine, TraceLine } from './recording.ts';
-import { openSession, type Session, type SourceOptions } from './replay-trace.ts';
+import type { RecordedLine } from './recording.ts';
+import type { Session } from './replay-trace.ts';
 import { withoutResults } from './strip-results.ts';
-import type { TracePosition } from './trace-format-error.ts';
 
 /** The beginning or the end of an object under its id. */
 export type Fate = Readonly<{
@@ -34,44 +33,57 @@ export interface History {
   steps: Step[];
   /** Calls that changed nothing and are not kept: no later answer can rest on them. */
   passed: number;
-  /** What the line in work changed so far. */
-  readonly pending: { events: Event[]; fates: Fate[] };
-}
-
-/** Begins at the header of a recording. Throws as openSession() does. */
-export function openHistory(header: TraceLine, at: TracePosition, options: SourceOptions): History {
-  const pending: History['pending'] = { events: [], fates: [] };
-  const onEvent = (event: Event): void => {
-    pending.events.push(event);
-    pending.fates.push(...fatesOf(session.engine.world, event));
-  };
-  const session: Session = openSession(header, at, { ...options, onEvent });
-  return { session, base: copyWorld(session.engine.world), steps: [], passed: 0, pending };
 }
 
 export function isCall(line: RecordedLine): line is CallLine {
   return line.ev === 'ioctl' || line.ev === 'read' || line.ev === 'write' || line.ev === 'mmap';
 }
 
-/** Feeds one line and keeps what it did. What lies before the last moment without a context is forgotten. */
-export function record(history: History, told: RecordedLine): Step {
-  const { pending } = history;
-  const { engine } = history.session;
-  const line = withTrueKind(engine.world, told);
-  pending.events = [];
-  pending.fates = [];
-  const result = engine.feed(line);
-  const issued = pending.events.find((event) => event.type === 'DescriptorIssued');
-  const fd = isCall(line) && issued?.type === 'DescriptorIssued' ? issued.fd : undefined;
-  const step: Step = { line, result, events: pending.events, fates: pending.fates, fd };
-  if (result !== undefined && step.events.length === 0) history.passed++;
-  else history.steps.push(step);
-  if (engine.world.contexts.size === 0 && (result !== undefined || line.ev === 'close')) {
-    history.base = copyWorld(engine.world);
-    history.steps = [];
-    history.passed = 0;
+/** Keeps what the lines of a replay did. What lies before the last moment without a context is forgotten. */
+export class HistoryKeeper {
+  private events: Event[] = [];
+  private fates: Fate[] = [];
+  private line: RecordedLine | undefined;
+  history: History | undefined;
+
+  /** Told of each event just before it is applied. */
+  readonly onEvent = (event: Event): void => {
+    const world = this.history?.session.engine.world;
+    if (world === undefined) return;
+    this.events.push(event);
+    this.fates.push(...fatesOf(world, event));
+  };
+
+  begin(session: Session): void {
+    this.history = { session, base: copyWorld(session.engine.world), steps: [], passed: 0 };
   }
-  return step;
+
+  /** A line is about to be fed. */
+  before(line: RecordedLine): void {
+    const world = this.history?.session.engine.world;
+    this.line = world === undefined ? line : withTrueKind(world, line);
+    this.events = [];
+    this.fates = [];
+  }
+
+  /** It was fed. The step holds what the model answered, whether or not a capture tells enough to rely on it. */
+  after(answer: CallResult | undefined): Step {
+    const { history, line, events, fates } = this;
+    if (history === undefined || line === undefined) throw new Error('invariant: no line is being fed');
+    const { world } = history.session.engine;
+    const result = answer?.undoubted ?? answer;
+    const issued = events.find((event) => event.type === 'DescriptorIssued');
+    const fd = isCall(line) && issued?.type === 'DescriptorIssued' ? issued.fd : undefined;
+    const step: Step = { line, result, events, fates, fd };
+    if (result !== undefined && step.events.length === 0) history.passed++;
+    else history.steps.push(step);
+    if (world.contexts.size === 0 && (result !== undefined || line.ev === 'close')) {
+      history.base = copyWorld(world);
+      history.steps = [];
+      history.passed = 0;
+    }
+    return step;
+  }
 }
 
 /** Recorders may take a descriptor for what it was before it was closed unseen; the model knows what it is. */

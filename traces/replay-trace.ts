@@ -71,7 +71,9 @@ export type ReplayReceiver = Readonly<{
   onWindow?: (window: Linearised) => void;
   /** A device accessed memory. */
   onDma?: (result: DmaResult, session: Session) => void;
-  /** A line was fed, in the order in which calls took effect; `result` where it was a call. */
+  /** A line is about to be fed. */
+  onFeed?: (line: RecordedLine, lineNumber: number, session: Session) => void;
+  /** It was fed, in the order in which calls took effect; `result` where it was a call. */
   onFed?: (line: RecordedLine, result: CallResult | undefined, session: Session) => void;
   /** The engine answered a call, in the order of the recording; `stop` ends the reading. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
@@ -231,10 +233,10 @@ class TraceReplay {
     if (blind) return this.nextBlindWindow(calls, lineNumbers[0] ?? 0);
     const plain = calls.map((call) => ({ call, alternative: undefined }));
     const results = this.guarded(lineNumbers[0] ?? 0, () => {
-      if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, session, plain);
+      if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, session, plain, lineNumbers);
       const explanation = linearise(feed, calls);
       const steps = explanation.kind === 'ordered' ? explanation.steps : plain;
-      const answered = this.feedSteps(feed, session, steps);
+      const answered = this.feedSteps(feed, session, steps, lineNumbers);
       this.receiver.onWindow?.(linearised(calls, explanation));
       return explanation.kind === 'undecided' ? answered.map(unordered) : answered;
     });
@@ -254,11 +256,17 @@ class TraceReplay {
   }
 
   /** The answers in the order of the recording. */
-  private feedSteps(doubts: CaptureDoubts, session: Session, steps: readonly Step[]): CallResult[] {
+  private feedSteps(
+    doubts: CaptureDoubts,
+    session: Session,
+    steps: readonly Step[],
+    lineNumbers: readonly number[],
+  ): CallResult[] {
     const moved = new Map<number, number>();
     const results: CallResult[] = [];
     for (const step of steps) {
       if ('seq' in step.call.line) this.seq = step.call.line.seq;
+      this.receiver.onFeed?.(step.call.line, lineNumbers[step.call.index] ?? 0, session);
       const result = feedStep({ engine: doubts.engine, doubts, moved }, step);
       this.receiver.onFed?.(step.call.line, result, session);
       if (result !== undefined) results.push(result);
@@ -274,6 +282,7 @@ class TraceReplay {
       return 'stop';
     }
     this.seq = line.seq;
+    this.receiver.onFeed?.(line, lineNumber, session);
     const result = this.guarded(lineNumber, () => feed.feed(line));
     this.receiver.onFed?.(line, result, session);
     if (result === undefined) return this.waiting.length === 0 ? undefined : this.handOn();
