@@ -24,6 +24,7 @@ export type SetupId =
   | 'nesting'
   | 'kinds'
   | 'caches'
+  | 'caches-moved'
   | 'faults'
   | 'capabilities'
   | 'reports'
@@ -53,6 +54,7 @@ const ALLOCATING: readonly Verb[] = [
   'unbind-table',
   'destroy',
 ];
+const CACHING: readonly Verb[] = ['guest-maps', 'guest-unmaps', 'unmap', 'dma', 'invalidate'];
 const SHARED: readonly Verb[] = ['alloc-mm', 'alloc-kvm', 'alloc-root'];
 const ATTACHING: readonly Verb[] = ['attach', 'detach'];
 const PASIDS: readonly Verb[] = ['attach-pasid', 'attach-vpasid', 'detach-pasid'];
@@ -175,17 +177,17 @@ export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId,
       spaces: 2,
       pasids: 1,
       pages: 2,
-      verbs: [
-        'guest-maps',
-        'guest-unmaps',
-        'map',
-        'unmap',
-        'dma',
-        'invalidate',
-        'invalidate-device',
-        'detach',
-        'attach',
-      ],
+      verbs: [...CACHING, 'map', 'invalidate-device'],
+      prelude: nested(0, 1),
+    },
+    'caches-moved': {
+      says: 'the same with one page, and devices that leave and come back',
+      devices: several(2),
+      contexts: 1,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: [...CACHING, ...ATTACHING],
       prelude: nested(0, 1),
     },
     faults: {

@@ -25,7 +25,7 @@ export const memoryProperties: readonly PropertySpec[] = [
     source: 'V1 5.3; V2, IOMMU_UNMAP_DMA',
     standing: 'asserted',
     outcome: 'holds: flushing the parent flushes what is nested on it (VT-d: cache.c)',
-    setups: ['caches'],
+    setups: ['caches', 'caches-moved'],
     needs: [
       ['unmap', 'unmap-all'],
       [...TABLES, 'alloc-shadow', 'create-nesting'],
@@ -44,7 +44,7 @@ export const memoryProperties: readonly PropertySpec[] = [
     source: 'V2 1.1; V1T David Gibson, 8 Jun 2021',
     standing: 'asserted',
     outcome: 'holds: IOMMU_HWPT_INVALIDATE',
-    setups: ['caches'],
+    setups: ['caches', 'caches-moved'],
     needs: [['invalidate'], TABLES],
     arises: (look) =>
       someSpace(look, (space) =>
@@ -65,7 +65,7 @@ export const memoryProperties: readonly PropertySpec[] = [
     source: 'V1T Kevin Tian and David Gibson, 2 to 9 Jun 2021',
     standing: 'questioned',
     outcome: 'holds: the guest’s vIOMMU decides when, the kernel acts on IOMMU_HWPT_INVALIDATE alone',
-    setups: ['caches'],
+    setups: ['caches', 'caches-moved'],
     needs: [['invalidate'], TABLES],
     arises: (look) =>
       someSpace(look, (space) => someCell(look, space, (page) => isOverlooked(look, space, page))),
@@ -108,7 +108,7 @@ export const memoryProperties: readonly PropertySpec[] = [
     standing: 'asserted',
     outcome:
       'holds on VT-d, which flushes the caches of devices as well; elsewhere the guest’s commands name devices',
-    setups: ['caches'],
+    setups: ['caches', 'caches-moved'],
     needs: [['invalidate'], TABLES],
     arises: (look) => someDevice(look, (device) => holdsStale(look, device)),
     holds: (look) =>
