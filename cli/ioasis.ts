@@ -22,6 +22,13 @@ function version(): string {
   return String(manifest.version);
 }
 
+const EXAMPLES = `
+Examples:
+  ioasis capture > capture.sh          a script that records what a VMM asks of iommufd, on a stock kernel;
+  sudo sh capture.sh -p PID -o run.trace    run it until Ctrl-C,
+  ioasis replay run.trace              see where the kernel answers otherwise than the model,
+  ioasis explain run.trace 36          and why call 36 returned what it did`;
+
 function createProgram(): Command {
   const program = new Command('ioasis')
     .description(
@@ -30,7 +37,8 @@ function createProgram(): Command {
     .version(version())
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
-    .showSuggestionAfterError(true);
+    .showSuggestionAfterError(true)
+    .addHelpText('after', EXAMPLES);
   registerReplay(program);
   registerPredict(program);
   registerExplain(program);

@@ -46,6 +46,9 @@ export async function replayFile(
       {
         onSession: (session) => report.begin(session),
         onWindow: (window) => report.addWindow(window),
+        onFed: (line) => {
+          if (line.ev === 'lost') report.addLoss(line);
+        },
         onDma: (result) => report.addDma(result),
         onCall: (result) => report.add(result),
       },

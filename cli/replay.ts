@@ -39,7 +39,10 @@ export function registerReplay(program: Command): void {
       'Replays recordings, predicts the result of every call before looking at it, compares, and reports.\n' +
         'Ends with status 0 where the kernel and the model agree, 1 where they do not, 2 for input that cannot be read.',
     )
-    .argument('<trace...>', 'recorder files, folders of them, or - for standard input')
+    .argument(
+      '<trace...>',
+      'recordings, captures (tracefs text, trace.dat, perf, bpftrace, strace, QEMU logs), folders, or - for stdin',
+    )
     .addOption(jsonOption())
     .option('--all', `list every divergence, not the first ten (of JSON: not the first ${LISTED})`)
     .addOption(untilOption())

@@ -162,9 +162,26 @@ describe('reportJson', () => {
       'defects',
       'damaged',
       'overlaps',
+      'losses',
+      'assumed',
       'dma',
     ]);
     expect(json['schema']).toBe('ioasis.replay/1');
+  });
+
+  it('has what captures lost and took for granted, with exact counts where lists are cut', () => {
+    const report = new TraceReport('a', 1);
+    report.addLoss({ ev: 'lost', seq: 4, count: 100_000, place: 'line 7' });
+    report.addLoss({ ev: 'lost', seq: 9, place: 'line 12' });
+    const data = emptyReport();
+    for (let times = 0; times < 2; times++) mergeReport(data, report.data, 1);
+    expect(reportJson(data)['losses']).toEqual({
+      totals: { gaps: 4, events: 200_000 },
+      gaps: [{ trace: 'a', seq: 4, count: 100_000, place: 'line 7' }],
+    });
+    expect(text(data)).toContain(
+      '4 gaps, in which 200,000 events or more were lost: nothing is claimed of what was open then (first: a seq 4, line 7)',
+    );
   });
 
   it('lists commands by name', () => {

@@ -66,6 +66,12 @@ export type Overlap = Readonly<{
   conflict: readonly number[] | null;
 }>;
 
+/** Events that a capture lost: how many, where it tells, and the place. */
+export type Loss = Readonly<{ trace: string; seq: number; count: number | null; place: string }>;
+
+/** Gaps, and the events in them that captures count. */
+export type LossCounts = { gaps: number; events: number };
+
 /** An invariant of the model itself that broke: the rest of the trace was not checked. */
 export type Defect = Readonly<{ trace: string; seq: number; detail: string }>;
 
@@ -88,6 +94,10 @@ export type ReportData = {
   overlaps: Overlap[];
   dmaTotals: DmaCounts;
   dma: DmaEntry[];
+  lossTotals: LossCounts;
+  losses: Loss[];
+  /** What headers of captures took for granted. */
+  assumed: string[];
   defects: Defect[];
   damaged: Damage[];
 };
@@ -110,6 +120,9 @@ export function emptyReport(): ReportData {
     overlaps: [],
     dmaTotals: { accesses: 0, conforming: 0, diverging: 0, undetermined: 0, unrecorded: 0 },
     dma: [],
+    lossTotals: { gaps: 0, events: 0 },
+    losses: [],
+    assumed: [],
     defects: [],
     damaged: [],
   };
@@ -161,6 +174,10 @@ export function mergeReport(into: ReportData, from: ReportData, limit: number): 
   addUpTo(limit, into.overlaps, from.overlaps);
   addUpTo(limit, into.dma, from.dma);
   for (const name of DMA_COUNTS) into.dmaTotals[name] += from.dmaTotals[name];
+  into.lossTotals.gaps += from.lossTotals.gaps;
+  into.lossTotals.events += from.lossTotals.events;
+  addUpTo(limit, into.losses, from.losses);
+  addNames(into.assumed, from.assumed);
   into.defects.push(...from.defects);
   into.damaged.push(...from.damaged);
 }

@@ -48,6 +48,7 @@ export function reportText(data: ReportData, options: TextOptions): string {
     table(data, options.paint),
     divergences(data, options),
     reasons(data, options.paint),
+    losses(data, options.paint),
     invariants(data, options.paint),
     overlaps(data, options),
     dmaAccesses(data, options),
@@ -173,6 +174,21 @@ function reasons({ reasons: found, totals }: ReportData, paint: Paint): string {
         `  ${grouped(count).padStart(7)}  ${reason} ${paint.dim(`(first: ${first.trace} seq ${first.seq})`)}`,
     );
   return [title, ...shown].join('\n');
+}
+
+/** What a capture lost, and what it never told. */
+function losses({ lossTotals, losses: found, assumed }: ReportData, paint: Paint): string {
+  const lines: string[] = [];
+  const [first] = found;
+  if (first !== undefined) {
+    const known = lossTotals.events === 0 ? 'events' : `${many(lossTotals.events, 'event')} or more`;
+    lines.push(
+      `${paint.doubtful(`${many(lossTotals.gaps, 'gap')}, in which ${known} were lost`)}: nothing is claimed of what was open then ${paint.dim(`(first: ${first.trace} seq ${first.seq}, ${first.place})`)}`,
+    );
+  }
+  if (assumed.length > 0)
+    lines.push(paint.dim(`taken for granted, where the capture does not tell: ${assumed.join(', ')}`));
+  return lines.join('\n');
 }
 
 function invariants({ invariants: found }: ReportData, paint: Paint): string {

@@ -5,7 +5,7 @@ import { type DmaResult, dmaJson } from './dma-result.ts';
 import type { CallResult } from './engine.ts';
 import type { Linearised } from './linearise.ts';
 import { namedObjects } from './named-objects.ts';
-import type { RecordedLine } from './recording.ts';
+import type { LostLine, RecordedLine } from './recording.ts';
 import type { ModelDefect, Session } from './replay-trace.ts';
 import {
   type Counts,
@@ -40,6 +40,8 @@ export class TraceReport {
     this.session = session;
     this.data.traces++;
     if (!kernels.includes(session.kernel.release)) kernels.push(session.kernel.release);
+    for (const fact of session.header.assumed ?? [])
+      if (!this.data.assumed.includes(fact)) this.data.assumed.push(fact);
     if (!iommus.includes(session.platform.driver.name)) iommus.push(session.platform.driver.name);
   }
 
@@ -66,6 +68,14 @@ export class TraceReport {
     const { invariants } = this.data;
     if (line.ev === 'trace' || invariants.length >= this.limit) return;
     invariants.push({ trace: this.trace, seq: line.seq, invariant, detail });
+  }
+
+  /** A capture lost events. */
+  addLoss({ seq, count, place }: LostLine): void {
+    const { lossTotals, losses } = this.data;
+    lossTotals.gaps++;
+    lossTotals.events += count ?? 0;
+    if (losses.length < this.limit) losses.push({ trace: this.trace, seq, count: count ?? null, place });
   }
 
   /** Overlapping calls that the order of their beginnings does not explain. */
@@ -158,6 +168,8 @@ export function reportJson(data: ReportData): Record<string, unknown> {
     defects,
     damaged,
     overlaps,
+    losses: { totals: data.lossTotals, gaps: data.losses },
+    assumed: data.assumed,
     dma: { totals: data.dmaTotals, accesses: data.dma.map(dmaEntry) },
   };
 }
