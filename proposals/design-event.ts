@@ -54,6 +54,8 @@ export type DeviceEvent =
   | Readonly<{ type: 'ContextEnded'; context: number }>
   | Readonly<{ type: 'DeviceOpened'; device: number }>
   | Readonly<{ type: 'DeviceBound'; device: number; context: number }>
+  /** A device that is bound belongs to another context as well. */
+  | Readonly<{ type: 'DeviceBoundAlso'; device: number; context: number }>
   /** It belongs to no context any more; its descriptor stays open. */
   | Readonly<{ type: 'DeviceUnbound'; device: number }>
   | Readonly<{ type: 'DeviceClosed'; device: number }>

@@ -55,6 +55,7 @@ const FAMILIES: { readonly [T in DesignEvent['type']]: Family } = {
   ContextEnded: 'device',
   DeviceOpened: 'device',
   DeviceBound: 'device',
+  DeviceBoundAlso: 'device',
   DeviceUnbound: 'device',
   DeviceClosed: 'device',
   Attached: 'device',
@@ -220,9 +221,13 @@ function reduceDevice(state: DesignState, bench: Bench, event: DeviceEvent): voi
     case 'DeviceBound':
       state.boundTo.set(event.device, event.context);
       return;
+    case 'DeviceBoundAlso':
+      state.alsoBoundTo.add(event.device, event.context);
+      return;
     case 'DeviceUnbound':
     case 'DeviceClosed':
       state.boundTo.set(event.device, undefined);
+      state.alsoBoundTo.clear(event.device);
       state.under.clear(event.device);
       state.defPasid.set(event.device, undefined);
       state.portal.delete(event.device);

@@ -66,6 +66,8 @@ export function declareDesign(file: string, ground: Ground) {
     contextGone: setOf('context'),
     device: oneOf(...DEVICE_STATES).per('device'),
     boundTo: reference('context').per('device'),
+    /** Further contexts that it is bound to, where a proposal allows several. */
+    alsoBoundTo: setOf('context').per('device'),
     hostDriver: setOf('device'),
     space: oneOf(...SPACE_STATES).per('space'),
     home: reference('context').per('space'),

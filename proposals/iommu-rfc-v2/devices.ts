@@ -1,11 +1,11 @@
 /** Binding devices, and their default address space. */
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
-import { command, type DesignCommand, type Refusal } from '../proposal.ts';
+import { command, type Decision, type DesignCommand, type Refusal } from '../proposal.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
 import { blockGroup, boundMates, isViable, releaseGroup, routeGroup } from '../slots.ts';
 import { detachPasidEvents, isNumberFree } from './numbers.ts';
-import { canName, isCompatible, liesOver } from './reach.ts';
+import { canName, isBoundTo, isCompatible, liesOver } from './reach.ts';
 import * as rules from './rules.ts';
 import { freeEvents } from './spaces.ts';
 
@@ -43,18 +43,23 @@ function detachEvents(state: DesignState, ground: Ground, device: number): Desig
 }
 
 function closeEvents(state: DesignState, ground: Ground, device: number): DesignEvent[] {
-  const context = state.boundTo.get(device);
-  if (context === undefined) return [{ type: 'DeviceClosed', device }];
+  if (state.device.get(device) !== 'bound') return [{ type: 'DeviceClosed', device }];
   const release = traitsOf(ground, device).kind === 'pdev' && boundMates(state, ground, device).length === 0;
-  const ended =
-    state.contextGone.has(context) &&
-    !ground.devices.some((other) => other !== device && state.boundTo.get(other) === context);
+  const ended = ground.contexts.filter(
+    (context) =>
+      state.contextGone.has(context) &&
+      isBoundTo(state, device, context) &&
+      !ground.devices.some((other) => other !== device && isBoundTo(state, other, context)),
+  );
   return [
     ...ground.pasids.flatMap((pasid) => detachPasidEvents(state, ground, device, pasid)),
     ...detachEvents(state, ground, device),
     { type: 'DeviceClosed', device },
     ...(release ? releaseGroup(ground, device) : []),
-    ...(ended ? [...freeAll(state, ground, context), { type: 'ContextEnded', context } as const] : []),
+    ...ended.flatMap((context): DesignEvent[] => [
+      ...freeAll(state, ground, context),
+      { type: 'ContextEnded', context },
+    ]),
   ];
 }
 
@@ -66,9 +71,15 @@ function freeAll(state: DesignState, ground: Ground, context: number): DesignEve
 }
 
 function bindRefusal(state: DesignState, device: number, context: number): Refusal | undefined {
-  if (state.device.get(device) === 'bound') return rules.ALREADY_BOUND;
-  if (state.device.get(device) !== 'open') return rules.NOT_OPEN;
+  if (state.device.get(device) === 'closed') return rules.NOT_OPEN;
+  if (isBoundTo(state, device, context)) return rules.ALREADY_BOUND;
   return state.contextOpen.has(context) ? undefined : rules.NO_CONTEXT;
+}
+
+/** One descriptor more for a device that has one. A group stays in one security context: X3 [D]. */
+function bindAlso(ground: Ground, device: number, context: number): Decision {
+  const alone = matesOf(ground, device).length === 1;
+  return alone ? [{ type: 'DeviceBoundAlso', device, context }] : rules.OTHER_OWNER;
 }
 
 const BIND = { name: 'VFIO_BIND_IOMMU_FD', on: 'device', mentions: ['device'] } as const;
@@ -80,7 +91,7 @@ export const deviceCommands: readonly DesignCommand[] = [
     source: 'V2 says nothing; as R20-07 [D]',
     decide: (state, { context }, ground) => {
       if (!state.contextOpen.has(context)) return rules.NO_CONTEXT;
-      const lingers = state.boundTo.includes(context);
+      const lingers = ground.devices.some((device) => isBoundTo(state, device, context));
       return [
         ...(lingers ? [] : freeAll(state, ground, context)),
         { type: 'ContextClosed', context, lingers },
@@ -93,6 +104,7 @@ export const deviceCommands: readonly DesignCommand[] = [
     decide: (state, { device, context }, ground) => {
       const refusal = bindRefusal(state, device, context);
       if (refusal !== undefined) return refusal;
+      if (state.device.get(device) === 'bound') return bindAlso(ground, device, context);
       const { kind } = traitsOf(ground, device);
       const bound: DesignEvent = { type: 'DeviceBound', device, context };
       // V2T, Jason on 13 July: the parent has no part in binding a software mdev.
@@ -111,6 +123,7 @@ export const deviceCommands: readonly DesignCommand[] = [
       const refusal = bindRefusal(state, device, context);
       if (refusal !== undefined) return refusal;
       if (traitsOf(ground, device).kind !== 'mdev') return rules.WRONG_KIND;
+      if (state.device.get(device) === 'bound') return bindAlso(ground, device, context);
       if (!isNumberFree(state, ground, device, wire)) return rules.NUMBER_USED;
       return [
         { type: 'DeviceBound', device, context },

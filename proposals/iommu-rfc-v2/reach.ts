@@ -8,9 +8,15 @@ export function isReachable(state: DesignState, space: number): boolean {
   return state.space.get(space) !== 'free' && home !== undefined && state.contextOpen.has(home);
 }
 
-/** A device can be attached to spaces of a descriptor that it is bound to. */
+/** V2, changes since V1: a device may be bound to several descriptors. */
+export function isBoundTo(state: DesignState, device: number, context: number): boolean {
+  return state.boundTo.get(device) === context || state.alsoBoundTo.has(device, context);
+}
+
+/** A device can be attached to spaces of the descriptors that it is bound to. */
 export function canName(state: DesignState, device: number, space: number): boolean {
-  return isReachable(state, space) && state.home.get(space) === state.boundTo.get(device);
+  const home = state.home.get(space);
+  return home !== undefined && isReachable(state, space) && isBoundTo(state, device, home);
 }
 
 export function isKernelManaged(state: DesignState, space: number): boolean {

@@ -8,6 +8,7 @@ import {
   hasUser,
   isAttachedTo,
   isBound,
+  isBoundTo,
   isGroupOwned,
   isLiveSpace,
   someDevice,
@@ -52,7 +53,9 @@ export const generalProperties: readonly PropertySpec[] = [
     arises: (look) => look.ground.contexts.some((context) => look.state.contextGone.has(context)),
     holds: (look) =>
       look.ground.contexts.every(
-        (context) => !look.state.contextGone.has(context) || look.state.boundTo.includes(context),
+        (context) =>
+          !look.state.contextGone.has(context) ||
+          someDevice(look, (device) => isBoundTo(look, device, context)),
       ),
   }),
   general({
@@ -67,7 +70,7 @@ export const generalProperties: readonly PropertySpec[] = [
           look,
           (space) =>
             !isAttachedTo(look, device, space) ||
-            (isBound(look, device) && look.state.home.get(space) === look.state.boundTo.get(device)),
+            (isBound(look, device) && isBoundTo(look, device, look.state.home.get(space))),
         ),
       ),
   }),
@@ -211,7 +214,7 @@ function isAttachable(look: Look, device: number, space: number): boolean {
     matesOf(look.ground, device).every((mate) => look.state.attached.get(mate) === undefined) &&
     isLiveSpace(look, space) &&
     isNamed(look, space) &&
-    look.state.home.get(space) === look.state.boundTo.get(device)
+    isBoundTo(look, device, look.state.home.get(space))
   );
 }
 

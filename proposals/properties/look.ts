@@ -107,3 +107,9 @@ export function hasUser(look: Look, space: number): boolean {
 export function isFreeHere(look: Look, device: number, wire: number): boolean {
   return ![device, ...siblingsOf(look.ground, device)].some((one) => usesWire(look, one, wire));
 }
+
+/** Whether a context has the device, alone or among others. */
+export function isBoundTo({ state }: Look, device: number, context: number | undefined): boolean {
+  if (context === undefined) return false;
+  return state.boundTo.get(device) === context || state.alsoBoundTo.has(device, context);
+}

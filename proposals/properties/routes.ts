@@ -5,6 +5,7 @@ import {
   everyDevice,
   everySpace,
   isBound,
+  isBoundTo,
   isLiveSpace,
   isReferenced,
   someDevice,
@@ -85,9 +86,7 @@ export const routeProperties: readonly PropertySpec[] = [
 
 function isForeign(look: Look, device: number, space: number): boolean {
   return (
-    isBound(look, device) &&
-    isLiveSpace(look, space) &&
-    look.state.home.get(space) !== look.state.boundTo.get(device)
+    isBound(look, device) && isLiveSpace(look, space) && !isBoundTo(look, device, look.state.home.get(space))
   );
 }
 
