@@ -38,8 +38,7 @@ describe('the properties', () => {
         expect(found.some(({ verdict }) => verdict !== 'not-expressible')).toBe(true);
       for (const { verdict, why, trace } of found) {
         if (verdict === 'not-expressible') expect(why).toMatch(/\w{3}/);
-        if (verdict === 'violated' && property.kind === 'state')
-          expect(trace).toBeDefined();
+        if (verdict === 'violated' && property.kind === 'state') expect(trace).toBeDefined();
       }
     },
   );
