@@ -70,7 +70,7 @@ export const RESIDUES: readonly Residue[] = [
   },
   {
     events: ['IotlbInvalidated', 'CacheInvalidated'],
-    rules: ['mock/', 'driver/', 'respond/fault'],
+    rules: ['mock/', 'vtd/', 'driver/', 'respond/fault'],
     because: 'Entries before the bad one were invalidated; entry_num says how many.',
   },
   {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { errnoOf } from '../events/rules.ts';
 import { mockDriver } from '../machines/drivers/mock.ts';
+import { vtdDriver } from '../machines/drivers/pci-iommu.ts';
 import { mustBe } from '../machines/objects.ts';
 import {
   bind,
@@ -27,7 +28,17 @@ import {
   mockDomainFlags,
   mockReplace,
 } from './support/mock-commands.ts';
-import { amdMachine, MOCK, machineOf, pciDevice, smmuMachine, vtd, vtdMachine } from './support/platforms.ts';
+import {
+  amdMachine,
+  MOCK,
+  machineOf,
+  pciDevice,
+  smmuMachine,
+  VTD_CAP,
+  VTD_ECAP,
+  vtd,
+  vtdMachine,
+} from './support/platforms.ts';
 import { OK, play, vector } from './support/play.ts';
 import { refusals } from './support/refusals.ts';
 
@@ -255,9 +266,13 @@ describe('HwptAlloc behind PCI IOMMUs', () => {
       refusal('driver/paging-flags', 'EOPNOTSUPP'),
     );
   });
-  it('nests nowhere', () => {
+  it('nests nowhere but behind a VT-d that can', () => {
     const onParent = { ptId: 3, dataType: 1, dataLen: 24 };
-    const intel = bound().after(alloc({ flags: 1 }));
+    const { allocNested } = vtdDriver(VTD_CAP, VTD_ECAP & ~(1n << 26n), 48);
+    const machine = vtdMachine();
+    const intel = bound({ ...machine, driver: { ...machine.driver, allocNested } }).after(
+      alloc({ flags: 1 }),
+    );
     expect(intel.when(alloc(onParent))).toEqual(refusal('driver/nested', 'EOPNOTSUPP'));
     const arm = bound(smmuMachine()).after(alloc({ flags: 1 }));
     expect(arm.when(alloc(onParent))).toEqual(refusal('hwpt-alloc/nested-flags', 'EOPNOTSUPP'));

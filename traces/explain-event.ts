@@ -113,6 +113,7 @@ function describePageTableEvent(event: Event): string {
     case 'PagesCleaned':
       return `${event.granules.length} pages of HWPT ${event.id} became clean`;
     case 'IotlbInvalidated':
+      if (event.slots.length === 0) return `translations of HWPT ${event.id} were invalidated`;
       return `slots ${event.slots.join(', ')} of the IOTLB of HWPT ${event.id} were invalidated`;
     case 'FaultQueueAllocated':
       return `fault queue ${event.id} was made`;

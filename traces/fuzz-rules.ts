@@ -30,6 +30,8 @@ const OUTSIDE: readonly (readonly [RegExp, (target: Target) => boolean])[] = [
 
 type Reasons = Readonly<Partial<Record<RuleId, string>>>;
 
+const NO_NESTING = 'the IOMMU of this machine does not nest';
+
 /** Rules that no program reaches, or hardly, and why. */
 const REASONS: Reasons = {
   'pin/owner-gone': 'needs a second process; programs have one',
@@ -48,6 +50,16 @@ const REASONS: Reasons = {
     'needs pages of a file, pinned by somebody who may lock more than the caller, and no other pages',
   'area-split/dmabuf': 'needs a dma-buf in the compat IOAS after VFIO_SET_IOMMU TYPE1',
   'domain/granule': 'needs a COPY over two areas that are aligned only together',
+  'vtd/nested-type': NO_NESTING,
+  'vtd/nested-length': NO_NESTING,
+  'vtd/nested-data': NO_NESTING,
+  'vtd/nested-width': NO_NESTING,
+  'vtd/nested-flags': NO_NESTING,
+  'vtd/invalidate-type': NO_NESTING,
+  'vtd/invalidate-length': NO_NESTING,
+  'vtd/invalidate-data': NO_NESTING,
+  'vtd/invalidate-flags': NO_NESTING,
+  'vtd/invalidate-range': NO_NESTING,
   'vfio-bind/isolated-msi': 'the devices of this machine have isolated MSI',
 };
 

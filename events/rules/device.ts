@@ -109,6 +109,16 @@ export const deviceRules = {
     'intel_iommu_enable_iopf',
     'the HWPT has a fault queue and PRI is not enabled',
   ),
+  'vtd/nested-width': rule(
+    'EINVAL',
+    'intel_pasid_setup_nested',
+    'the guest’s table has neither 48 bits nor, where the IOMMU walks them, 57',
+  ),
+  'vtd/nested-flags': rule(
+    'EINVAL',
+    'intel_pasid_setup_nested',
+    'the guest’s table wants supervisor requests or an extended accessed flag that the IOMMU lacks',
+  ),
   'join/page-size': rule(
     'EINVAL',
     'iopt_table_add_domain',

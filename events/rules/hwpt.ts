@@ -64,6 +64,30 @@ export const hwptRules = {
     'the driver does not have this set of flags, or takes no data',
   ),
   'driver/nested': rule('EOPNOTSUPP', 'domain_alloc_nested', 'the hardware has no nested translation'),
+  'vtd/nested-type': rule('EOPNOTSUPP', 'intel_iommu_domain_alloc_nested', 'the data is not of type VTD_S1'),
+  'vtd/nested-length': rule('EINVAL', 'iommu_copy_struct_from_user', 'the data does not have 24 bytes'),
+  'vtd/nested-data': rule('EFAULT', 'iommu_copy_struct_from_user', 'the data cannot be read'),
+  'vtd/invalidate-type': rule(
+    'EINVAL',
+    'intel_nested_cache_invalidate_user',
+    'the data is not of type VTD_S1',
+  ),
+  'vtd/invalidate-length': rule(
+    'EINVAL',
+    'iommu_copy_struct_from_user_array',
+    'an entry does not have 24 bytes',
+  ),
+  'vtd/invalidate-data': rule('EFAULT', 'iommu_copy_struct_from_user_array', 'an entry cannot be read'),
+  'vtd/invalidate-flags': rule(
+    'EOPNOTSUPP',
+    'intel_nested_cache_invalidate_user',
+    'an entry has an unknown flag or __reserved is not 0',
+  ),
+  'vtd/invalidate-range': rule(
+    'EINVAL',
+    'intel_nested_cache_invalidate_user',
+    'an address is not that of a page, or is not 0 though everything is to go',
+  ),
   'mock/paging-flags': rule(
     'EOPNOTSUPP',
     'mock_domain_alloc_paging_flags',

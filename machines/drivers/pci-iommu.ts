@@ -8,6 +8,13 @@ import { type Hwpt, mustBe } from '../objects.ts';
 import type { Plan } from '../plan.ts';
 import type { Failure, Site } from '../site.ts';
 import type { DeviceView, Driver, HwInfo, PagingRequest } from './driver.ts';
+import {
+  allocVtdNested,
+  invalidateVtdNested,
+  refusesVtdStage1,
+  type VtdStage1,
+  vtdStage1,
+} from './vtd-nested.ts';
 
 /** Page sizes of a table with 4 KiB, 2 MiB and 1 GiB leaves. */
 const CPU_PAGE_SIZES = 0x4020_1000n;
@@ -26,6 +33,8 @@ export type PciIommu = Readonly<{
   pasidFormats: readonly string[];
   hwInfo: HwInfo;
   nestedOnPaging: boolean;
+  /** Tables of guests that it can walk as first stage; undefined where it has no nested translation. */
+  stage1: VtdStage1 | undefined;
   userPasidTable: boolean;
   viommuType: ((traits: DeviceTraits, kind: number) => boolean) | undefined;
   /** Attaching a HWPT with a fault queue to a device without PRI. */
@@ -62,7 +71,8 @@ function groupOf(site: Site, { traits }: DeviceView): readonly DeviceTraits[] {
 
 function refuses(iommu: PciIommu, traits: DeviceTraits, hwpt: Hwpt): RuleId | undefined {
   if (hwpt.kind === 'hwpt-paging' && hwpt.domain.driver !== iommu.name) return 'core/driver';
-  return hwpt.faultId !== 0 && !traits.pri ? iommu.faultRule : undefined;
+  if (hwpt.faultId !== 0 && !traits.pri) return iommu.faultRule;
+  return iommu.stage1 === undefined ? undefined : refusesVtdStage1(iommu.stage1, hwpt);
 }
 
 /**
@@ -91,23 +101,31 @@ function attach(
   return undefined;
 }
 
+function nestedAlloc({ nestedOnPaging, stage1 }: PciIommu): Driver['allocNested'] {
+  if (stage1 !== undefined) return allocVtdNested;
+  return nestedOnPaging ? () => ({ rule: 'driver/nested' }) : undefined;
+}
+
 /** The driver object for one described IOMMU. */
 export function pciIommuDriver(iommu: PciIommu): Driver {
   return {
     name: iommu.name,
     userPasidTable: iommu.userPasidTable,
     allocPaging: (_site, request) => allocPaging(iommu, request),
-    allocNested: iommu.nestedOnPaging ? () => ({ rule: 'driver/nested' }) : undefined,
+    allocNested: nestedAlloc(iommu),
     allocNestedOnViommu: undefined,
     attach: (...call) => attach(iommu, ...call),
-    canSetPasid: (hwpt) => hwpt.kind === 'hwpt-paging' && iommu.pasidFormats.includes(hwpt.domain.format),
+    canSetPasid: (hwpt) =>
+      hwpt.kind === 'hwpt-paging'
+        ? iommu.pasidFormats.includes(hwpt.domain.format)
+        : iommu.stage1 !== undefined,
     detached: () => undefined,
     hwInfo: (_traits, type) => (type === 0 || type === iommu.hwInfo.type ? iommu.hwInfo : undefined),
     capabilities: (traits) => (traits.dirty ? 1n : 0n),
     viommuType: iommu.viommuType,
     initViommu: () => ({ windowLength: 0n, reply: undefined }),
     initVdevice: () => undefined,
-    invalidateNested: undefined,
+    invalidateNested: iommu.stage1 === undefined ? undefined : invalidateVtdNested,
     invalidateViommu: undefined,
     hwQueue: undefined,
     hwQueueType: () => false,
@@ -132,8 +150,8 @@ export function vtdDriver(cap: bigint, ecap: bigint, addressWidth: number): Driv
     [0, plain],
     [8, plain],
   ]);
-  const nested = ((ecap >> 26n) & 1n) === 1n;
-  if (scalable && nested) formats.set(1, { format: 'second-stage', apertureLast: last });
+  const stage1 = vtdStage1(cap, ecap);
+  if (stage1 !== undefined) formats.set(1, { format: 'second-stage', apertureLast: last });
   return pciIommuDriver({
     name: 'intel-vtd',
     formats,
@@ -151,6 +169,7 @@ export function vtdDriver(cap: bigint, ecap: bigint, addressWidth: number): Driv
       unknowable: { at: ECAP_PASID_BYTE, length: 1 },
     },
     nestedOnPaging: true,
+    stage1,
     userPasidTable: false,
     viommuType: undefined,
     faultRule: 'vtd/fault-without-pri',
@@ -168,6 +187,7 @@ export function amdDriver(features: bigint): Driver {
     pasidFormats: [],
     hwInfo: { type: 4, bytes: registers(16, (view) => view.setBigUint64(0, features, true)) },
     nestedOnPaging: false,
+    stage1: undefined,
     userPasidTable: false,
     viommuType: () => true,
     faultRule: 'driver/fault-queue',
@@ -192,6 +212,7 @@ export function smmuv3Driver(outputBits: number): Driver {
     // The ID registers are hardware: the recording does not hold them.
     hwInfo: { type: 2, bytes: new Uint8Array(40), unknowable: { at: 8, length: 32 } },
     nestedOnPaging: false,
+    stage1: undefined,
     userPasidTable: true,
     viommuType: () => false,
     faultRule: 'driver/fault-queue',

@@ -1,5 +1,13 @@
 /** The snapshot in the words of Intel VT-d, scalable mode (Architecture Specification, rev. 5.10). */
+import {
+  FIVE_LEVELS,
+  VTD_S1_EAFE,
+  VTD_S1_SRE,
+  VTD_S1_WPE,
+  vtdWidth,
+} from '../../machines/drivers/vtd-nested.ts';
 import type { RidState } from '../../machines/hardware.ts';
+import { wordAt } from '../../machines/stage1.ts';
 import type { World } from '../../machines/world.ts';
 import {
   type EntrySpec,
@@ -105,6 +113,18 @@ function pdts(maxPasids: number): number {
   return size;
 }
 
+/** What the guest's table asks for. */
+function guestBits(data: string): Record<string, FieldValue> {
+  const flags = wordAt(data, 0);
+  const has = (bit: bigint): 0 | 1 => ((flags & bit) === 0n ? 0 : 1);
+  return {
+    SRE: has(VTD_S1_SRE),
+    WPE: has(VTD_S1_WPE),
+    EAFE: has(VTD_S1_EAFE),
+    FSPM: vtdWidth(data) === FIVE_LEVELS ? 1 : 0,
+  };
+}
+
 /** intel_pasid_setup_first_level(), _second_level(), _nested(), _pass_through(). */
 function pasidValues(slot: SlotFacts): Record<string, FieldValue> {
   const { entry, table, nested } = slot;
@@ -128,6 +148,7 @@ function pasidValues(slot: SlotFacts): Record<string, FieldValue> {
       DID: slot.domainId,
       ...coherent,
       ...second,
+      ...guestBits(nested.data),
       FSPTPTR: guestTable(nested),
     };
   if (stageOf('intel', table) === 1)
