@@ -91,8 +91,8 @@ export type PasidEvent =
   | Readonly<{ type: 'Submitted'; wire: number }>
   | Readonly<{ type: 'Drained'; wire: number }>
   | Readonly<{ type: 'Misdelivered' }>
-  /** The device does DMA for the process, whose page table is at this number; so is what its MSR holds. */
-  | Readonly<{ type: 'ProcessBound'; device: number; wire: number }>
+  /** The device does DMA for the process, whose page table is at this number. `loads`: its MSR holds the number, for ENQCMD. */
+  | Readonly<{ type: 'ProcessBound'; device: number; wire: number; loads: boolean }>
   | Readonly<{ type: 'ProcessUnbound'; device: number }>;
 
 export type DesignEvent = SlotEvent | SpaceEvent | DeviceEvent | FaultEvent | PasidEvent;

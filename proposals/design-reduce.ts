@@ -337,7 +337,7 @@ function reducePasid(state: DesignState, event: PasidEvent): void {
     case 'ProcessBound':
       state.process.add(event.device);
       state.sva.set(event.device, event.wire);
-      state.msr.set(event.wire);
+      if (event.loads) state.msr.set(event.wire);
       return;
     case 'ProcessUnbound':
       state.process.delete(event.device);

@@ -17,7 +17,7 @@ export const processCommands: readonly DesignCommand[] = [
       if (known === undefined ? state.taken.has(wire) : known !== wire) return rules.OTHER_NUMBER;
       const first: DesignEvent[] =
         known === undefined ? [{ type: 'PasidAllocated', pasid: wire, global: true }] : [];
-      return [...first, { type: 'ProcessBound', device, wire }];
+      return [...first, { type: 'ProcessBound', device, wire, loads: true }];
     },
   }),
   command('unbind-process', {
