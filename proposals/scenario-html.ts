@@ -1,6 +1,6 @@
 /** The table of scenarios as one HTML page that needs nothing else. */
-import { briefOf, type StepAnswer } from './scenario-run.ts';
-import { type Cell, platformPrefix, type Row, type ScenarioTable } from './scenario-table.ts';
+import { briefOf, type StepAnswer, type Telling } from './scenario-run.ts';
+import { answersOf, type Row, remarkOf, type ScenarioTable } from './scenario-table.ts';
 
 const STYLE = `
 :root { color-scheme: light dark; }
@@ -37,23 +37,23 @@ export function tableHtml(table: ScenarioTable): string {
   );
 }
 
-function rowHtml(table: ScenarioTable, { scenario, cells }: Row): string {
-  const { id, title, source } = scenario;
-  const head = `<th id="${escapeHtml(id)}">${escapeHtml(id)}<small>${escapeHtml(title)}</small><small>${escapeHtml(source)}</small></th>`;
-  const answers = cells.map(({ groups }) => {
-    const verdicts = new Set(groups.map(({ telling }) => telling.verdict));
-    const verdict = verdicts.size === 1 ? groups[0]?.telling.verdict : 'mixed';
-    return `<td class="${verdict}">${groups.map((cell) => cellHtml(table, cell)).join('')}</td>`;
+function rowHtml(table: ScenarioTable, row: Row): string {
+  const { id, title, source } = row.scenario;
+  const remarks = [title, source, remarkOf(table, row.scenario)].filter((text) => text !== '');
+  const small = remarks.map((text) => `<small>${escapeHtml(text)}</small>`).join('');
+  const answers = row.cells.map(({ groups }) => {
+    const found = answersOf(table, row, groups, ({ brief, why }) => JSON.stringify([brief, why]));
+    const verdicts = new Set(found.map(({ cell }) => cell.telling.verdict));
+    const verdict = verdicts.size === 1 ? found[0]?.cell.telling.verdict : 'mixed';
+    return `<td class="${verdict}">${found.map(({ on, cell }) => cellHtml(on, cell.telling)).join('')}</td>`;
   });
-  return `<tr>${head}${answers.join('')}</tr>`;
+  return `<tr><th id="${escapeHtml(id)}">${escapeHtml(id)}${small}</th>${answers.join('')}</tr>`;
 }
 
-function cellHtml(table: ScenarioTable, cell: Cell): string {
-  const { brief, why, steps } = cell.telling;
-  const label = escapeHtml(`${platformPrefix(table, cell)}${brief}`);
+function cellHtml(on: string, { brief, why, steps }: Telling): string {
   const reason = why === null ? '' : `<p>${escapeHtml(why)}</p>`;
   const list = steps.length === 0 ? '' : `<ol>${steps.map(stepHtml).join('')}</ol>`;
-  return `<details><summary>${label}</summary>${reason}${list}</details>`;
+  return `<details><summary>${escapeHtml(`${on}${brief}`)}</summary>${reason}${list}</details>`;
 }
 
 function stepHtml(step: StepAnswer): string {

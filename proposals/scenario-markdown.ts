@@ -1,5 +1,5 @@
 /** The table of scenarios as Markdown: a matrix for each theme, and below it the reasons. */
-import { platformPrefix, type Row, type ScenarioTable } from './scenario-table.ts';
+import { answersOf, type Row, remarkOf, type ScenarioTable } from './scenario-table.ts';
 
 export function tableMarkdown(table: ScenarioTable): string {
   const lines = ['# Scenarios', '', LEGEND, ''];
@@ -17,22 +17,26 @@ const LEGEND =
   '`works`: every step came as the scenario hopes. `5: EBUSY`: step 5 came otherwise. `–`: it cannot be expressed. ' +
   'Anything else is the answer to what the scenario asks. A platform is named where not all are alike.';
 
-function matrixLine(table: ScenarioTable, { scenario, cells }: Row): string {
-  const answers = cells.map(({ groups }) =>
-    groups.map((cell) => escapeMarkdown(`${platformPrefix(table, cell)}${cell.telling.brief}`)).join('<br>'),
+function matrixLine(table: ScenarioTable, row: Row): string {
+  const { id, title } = row.scenario;
+  const answers = row.cells.map(({ groups }) =>
+    answersOf(table, row, groups, ({ brief }) => brief)
+      .map(({ on, answer }) => escapeMarkdown(`${on}${answer}`))
+      .join('<br>'),
   );
-  return `| **${escapeMarkdown(scenario.id)}** ${escapeMarkdown(scenario.title)} | ${answers.join(' | ')} |`;
+  return `| **${escapeMarkdown(id)}** ${escapeMarkdown(title)} | ${answers.join(' | ')} |`;
 }
 
-function reasonLines(table: ScenarioTable, { scenario, cells }: Row): string[] {
-  const reasons = cells.flatMap(({ proposal, groups }) =>
-    groups.flatMap((cell) => {
-      const { why } = cell.telling;
-      const text = `${platformPrefix(table, cell)}${why}`;
-      return why === null ? [] : [`  - ${proposal.id}: ${escapeMarkdown(text)}`];
-    }),
+function reasonLines(table: ScenarioTable, row: Row): string[] {
+  const { id, source } = row.scenario;
+  const reasons = row.cells.flatMap(({ proposal, groups }) =>
+    answersOf(table, row, groups, ({ why }) => why).flatMap(({ on, answer }) =>
+      answer === null ? [] : [`  - ${proposal.id}: ${escapeMarkdown(`${on}${answer}`)}`],
+    ),
   );
-  return [`- **${escapeMarkdown(scenario.id)}** (${escapeMarkdown(scenario.source)})`, ...reasons];
+  const remark = remarkOf(table, row.scenario);
+  const told = remark === '' ? source : `${source}; ${remark}`;
+  return [`- **${escapeMarkdown(id)}** (${escapeMarkdown(told)})`, ...reasons];
 }
 
 /** Text that Markdown takes for text, in a table too. */

@@ -56,9 +56,40 @@ function groupsOf(tellings: readonly Telling[], exactly: boolean): Cell[] {
   return [...groups.values()];
 }
 
-/** `intel, arm: `, or nothing where it is so on all that were asked for. */
-export function platformPrefix({ platforms: all }: ScenarioTable, { platforms }: Cell): string {
-  return platforms.length === all.length ? '' : `${platforms.join(', ')}: `;
+/** The platforms on which a scenario can happen at all, of those that were asked for; all of these if on none. */
+function stagesOf({ platforms }: ScenarioTable, { only }: Scenario): readonly Platform[] {
+  const possible = platforms.filter((platform) => only?.platforms.includes(platform) ?? true);
+  return possible.length === 0 ? platforms : possible;
+}
+
+/** Where else it cannot happen, and why, as a remark; nothing for most scenarios. */
+export function remarkOf(table: ScenarioTable, scenario: Scenario): string {
+  const stages = stagesOf(table, scenario);
+  const elsewhere = scenario.only !== undefined && stages.length < table.platforms.length;
+  return elsewhere ? `only on ${stages.join(', ')}: ${scenario.only?.because}` : '';
+}
+
+/** The answers on platforms where it can happen, each after the names of these unless all are alike. */
+export function answersOf<A extends string | null>(
+  table: ScenarioTable,
+  { scenario }: Row,
+  groups: readonly Cell[],
+  answer: (telling: Telling) => A,
+): readonly Readonly<{ on: string; answer: A; cell: Cell }>[] {
+  const stages = stagesOf(table, scenario);
+  const found = new Map<A, { platforms: Platform[]; cell: Cell }>();
+  for (const cell of groups) {
+    const platforms = cell.platforms.filter((platform) => stages.includes(platform));
+    if (platforms.length === 0) continue;
+    const known = found.get(answer(cell.telling)) ?? { platforms: [], cell };
+    known.platforms.push(...platforms);
+    found.set(answer(cell.telling), known);
+  }
+  return [...found].map(([text, { platforms, cell }]) => ({
+    on: platforms.length === stages.length ? '' : `${platforms.join(', ')}: `,
+    answer: text,
+    cell,
+  }));
 }
 
 /** How many pairs of scenario and proposal came out how, on all platforms together. */

@@ -1,7 +1,14 @@
 /** Scenarios for people at a terminal: the first difference of two proposals, one telling in full, the whole table. */
 import type { Difference, ProposalComparison } from './scenario-difference.ts';
 import { briefOf, type CommandAnswer, type StepAnswer } from './scenario-run.ts';
-import { type Cell, platformPrefix, type Row, type ScenarioTable, verdictCounts } from './scenario-table.ts';
+import {
+  answersOf,
+  type Cell,
+  type Row,
+  remarkOf,
+  type ScenarioTable,
+  verdictCounts,
+} from './scenario-table.ts';
 
 const ROWS = 40;
 
@@ -110,16 +117,15 @@ function counted(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-function rowLines(table: ScenarioTable, { scenario, cells }: Row, width: number): string[] {
+function rowLines(table: ScenarioTable, row: Row, width: number): string[] {
+  const { scenario, cells } = row;
   const lines = cells.flatMap(({ proposal, groups }) =>
-    groups.map((cell, index) => {
-      const { brief, why } = cell.telling;
-      const name = (index === 0 ? proposal.id : '').padEnd(width);
-      const reason = why === null ? '' : `  ${why}`;
-      return `  ${name}  ${platformPrefix(table, cell)}${brief}${reason}`;
-    }),
+    answersOf(table, row, groups, ({ brief, why }) => (why === null ? brief : `${brief}  ${why}`)).map(
+      ({ on, answer }, index) => `  ${(index === 0 ? proposal.id : '').padEnd(width)}  ${on}${answer}`,
+    ),
   );
-  return [`${scenario.id}: ${scenario.title}`, ...lines, ''];
+  const remark = remarkOf(table, scenario);
+  return [`${scenario.id}: ${scenario.title}`, ...(remark === '' ? [] : [`  (${remark})`]), ...lines, ''];
 }
 
 function columns(rows: readonly (readonly string[])[]): string[] {

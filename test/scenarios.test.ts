@@ -109,7 +109,7 @@ describe('a telling', () => {
   it('says where a scenario cannot happen at all', () => {
     const telling = tellScenario(iommufdRfc, 'arm', scenario('mdevs-enqcmd'));
     expect(telling).toMatchObject({ verdict: 'not-expressible', steps: [] });
-    expect(telling.why).toContain('only Intel');
+    expect(telling.why).toContain('scalable mode of VT-d');
   });
 
   it('names proposal, scenario and step where a command throws', () => {

@@ -94,6 +94,7 @@ export const iommufdRfc: Proposal = {
     'attach-pasid': 'one IOASID per device: several are left to a later series (R20 cover letter)',
     'alloc-user': 'the only type is IOMMU_IOASID_TYPE_KERNEL_TYPE1V2 (R20-11)',
     P60: 'only vfio-pci gives out descriptors of devices (R20-05)',
+    'bind-mdev': 'only PCI devices with a RID of their own have such a descriptor (R20-05)',
     alloc: 'flags must be just IOMMU_IOASID_ENFORCE_SNOOP (R20-11)',
   },
   report: (state, device) =>

@@ -5,7 +5,7 @@ import { mdev, type Platform, parentOf, pdev, swmdev } from '../setup.ts';
 const INTEL: readonly Platform[] = ['intel'];
 export const MEDIATED = {
   platforms: INTEL,
-  because: 'mediated devices that share a RID by PASID need scalable mode: only Intel has them',
+  because: 'mediated devices that share a RID by PASID need the scalable mode of VT-d',
 } as const;
 
 const [NIC, GPU] = [0, 1];
