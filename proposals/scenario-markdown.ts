@@ -14,6 +14,8 @@ export function tableMarkdown(table: ScenarioTable): string {
 }
 
 const LEGEND =
+  'Neutral sequences, told to every proposal in its own words: `ioasis compare --all --format markdown`. Step by step: ' +
+  '`ioasis compare --all --scenario ID`.\n\n' +
   '`works`: every step came as the scenario hopes. `5: EBUSY`: step 5 came otherwise. `–`: it cannot be expressed. ' +
   'Anything else is the answer to what the scenario asks. A platform is named where not all are alike.';
 

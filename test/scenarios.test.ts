@@ -3,8 +3,10 @@ import { iommufdRfc } from '../proposals/iommufd-rfc-2021-09/proposal.ts';
 import { paramsOf } from '../proposals/phrase.ts';
 import { PROPOSALS } from '../proposals/proposals.ts';
 import { isAsked, nameIn, type Scenario, wordsOf } from '../proposals/scenario.ts';
+import { tableMarkdown } from '../proposals/scenario-markdown.ts';
 import { type Telling, tellScenario } from '../proposals/scenario-run.ts';
-import { SCENARIOS } from '../proposals/scenarios.ts';
+import { scenarioTable } from '../proposals/scenario-table.ts';
+import { SCENARIOS, THEMES } from '../proposals/scenarios.ts';
 import { PLATFORMS } from '../proposals/setup.ts';
 
 function scenario(id: string): Scenario {
@@ -68,6 +70,80 @@ describe('the scenarios', () => {
 
   it('leave nothing behind: the second telling is the first', () => {
     expect(tellings()).toEqual(tellings());
+  });
+});
+
+/** What the mails say of whole scenarios: proposal, scenario, verdict or answers, by platform where not all are alike. */
+type Answer = string | Readonly<{ intel: string; others: string }>;
+const INTEL = (intel: string): Answer => ({ intel, others: '–' });
+const KNOWN: readonly (readonly [string, string, Answer])[] = [
+  // Each flow works in the proposal that tells it.
+  ...['F-V1-1', 'F-V1-3', 'F-V1-4'].map((id) => ['ioasid-rfc-v1', id, 'works'] as const),
+  ['ioasid-rfc-v1', 'F-V1-2', 'once; refused'],
+  ['ioasid-rfc-v1', 'F-V1-5', INTEL('works')],
+  // Jean-Philippe Brucker: the wrong device is blamed.
+  ['ioasid-rfc-v1', 'F-V1-6', 'accepted; dev2; accepted; none'],
+  ['ioasid-rfc-v1', 'F-V1-7', { intel: '9: refused', others: 'accepted; accepted' }],
+  ...['F-V2-1', 'F-V2-3', 'F-V2-6'].map((id) => ['iommu-rfc-v2', id, 'works'] as const),
+  ['iommu-rfc-v2', 'F-V2-2', '2 times'],
+  ['iommu-rfc-v2', 'F-V2-4', 'accepted'],
+  ['iommu-rfc-v2', 'F-V2-5a', INTEL('works')],
+  ['iommu-rfc-v2', 'F-V2-5b', { intel: '6: refused', others: 'works' }],
+  ['iommu-rfc-v2', 'F-V2-5c', INTEL('works')],
+  ['iommufd-rfc-2021-09', 'F-R20', 'works'],
+  ['kernel-picked-pasid', 'F-S0', 'works'],
+  ['iommufd-mainline', 'F-S0', 'works'],
+  ['iommufd-mainline', 'F-ML-1a', 'works'],
+  ['iommufd-mainline', 'F-ML-1d', INTEL('works')],
+  ['iommufd-mainline', 'F-ML-1e', 'works'],
+  ...['iommu-rfc-v2', 'alloc-per-kind', 'iommufd-rfc-2021-09', 'iommufd-mainline'].map(
+    (id) => [id, 'F-GRP-4', 'works'] as const,
+  ),
+  // V1 leaves groups to its users, and DMA as it was until a device is attached.
+  ['ioasid-rfc-v1', 'F-GRP-1', '4: accepted'],
+  ['ioasid-rfc-v1', 'bound-only', '3: accepted'],
+  // A driver of the host on a member of an owned group: BUG_ON in 2021, refused in mainline.
+  ['iommufd-rfc-2021-09', 'F-GRP-2', '14: accepted'],
+  ['iommufd-mainline', 'F-GRP-2', 'memory through a; memory through a; memory through a'],
+  ['ioasid-rfc-v1', 'guest-pasid', 'works'],
+  ['iommu-rfc-v2', 'guest-pasid', 'works'],
+  ['iommufd-mainline', 'guest-pasid', 'works'],
+  ['iommufd-rfc-2021-09', 'guest-pasid', '–'],
+  // Jason Gunthorpe, S0: a kernel's space on a PASID must not need a guest.
+  ['iommu-rfc-v2', 'kernel-pasid', { intel: 'works', others: '5: refused' }],
+  ['kernel-picked-pasid', 'kernel-pasid', 'works'],
+  ['iommufd-mainline', 'kernel-pasid', 'works'],
+  // One number for both with ENQCMD, so that they share a slot; a number each without.
+  ['ioasid-rfc-v1', 'mdevs-enqcmd', INTEL('accepted; number 3; number 3')],
+  ['iommu-rfc-v2', 'mdevs-enqcmd', INTEL('accepted; number 3; number 3')],
+  ['iommu-rfc-v2', 'mdev-pasid', INTEL('number 3; number 4')],
+  // V1 leaves it to the user not to mix them; V2 refuses.
+  ['ioasid-rfc-v1', 'types-7-and-8', INTEL('8: accepted')],
+  ['iommu-rfc-v2', 'types-7-and-8', INTEL('works')],
+  ['iommu-rfc-v2', 'portal-first', INTEL('works')],
+  ['iommufd-mainline', 'fault-detach', 'works'],
+  ['iommu-rfc-v2', 'fault-detach', '11: yes'],
+  ...['ioasid-rfc-v1', 'iommu-rfc-v2', 'iommufd-mainline'].map(
+    (id) => [id, 'unmap-parent', 'works'] as const,
+  ),
+  // Nicolin Chen, S1: what was told of the first device does not hold for the second.
+  ['iommufd-mainline', 'S1-frozen', 'PASIDs no (of the IOMMU: yes); PASIDs yes (of the IOMMU: yes)'],
+  // Jacob Pan: the number of a submission under way is given to another.
+  ['iommu-rfc-v2', 'S4-in-flight', INTEL('number 3; accepted; number 3')],
+];
+
+describe('the answers that the mails give', () => {
+  it.each(KNOWN)('%s tells %s: %j', (id, name, answer) => {
+    const proposal = PROPOSALS.find((one) => one.id === id);
+    if (proposal === undefined) throw new Error(`no proposal ${id}`);
+    const briefs = PLATFORMS.map((platform) => tellScenario(proposal, platform, scenario(name)).brief);
+    const expected = typeof answer === 'string' ? { intel: answer, others: answer } : answer;
+    expect(briefs).toEqual([expected.intel, expected.others, expected.others]);
+  });
+
+  it('are written down in docs/SCENARIOS.md, with all others', async () => {
+    const document = tableMarkdown(scenarioTable(PROPOSALS, PLATFORMS, THEMES));
+    await expect(document).toMatchFileSnapshot('../docs/SCENARIOS.md');
   });
 });
 

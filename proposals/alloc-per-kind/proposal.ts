@@ -1,4 +1,5 @@
 /** One call to make each kind of address space, one to destroy any: Jason Gunthorpe's variant of V1, June 2021. */
+import { phrases } from '../ioasid-rfc-v1/phrases.ts';
 import type { Proposal } from '../proposal.ts';
 import { DEVICE_COMMANDS } from './devices.ts';
 import { deviceMachine, spaceMachine } from './machines.ts';
@@ -22,6 +23,8 @@ export const allocPerKind: Proposal = {
     'attach-vpasid': 'S3 speaks of address spaces: vPASIDs are left to V1',
     'alloc-enforced': 'snooping is not dealt with in this variant',
   },
+  // A device leaves a child for its parent, as in V1.
+  phrases,
   report: undefined,
   commands: [...DEVICE_COMMANDS, ...SPACE_COMMANDS],
 };
