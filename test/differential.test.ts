@@ -27,8 +27,8 @@ const DELEGATING = (answer: string): Answers => ({ intel: '–', arm: answer, am
 
 const KNOWN: Readonly<Record<string, Known>> = {
   X1: { v1: 'refused', kinds: 'accepted', v2: 'accepted', rfc: 'EINVAL', mainline: 'accepted' },
-  // The changelog of V2 lets a device be bound to several descriptors; the model gives it one, as the owner of its group is one.
-  X2: { v1: 'refused', kinds: 'refused', v2: 'refused', rfc: 'EBUSY', mainline: 'EINVAL' },
+  // V2: its changelog lets a device be bound to several descriptors; in September 2021 it is exactly one again.
+  X2: { v1: 'refused', kinds: 'refused', v2: 'accepted', rfc: 'EBUSY', mainline: 'EINVAL' },
   // V1 and V2 [D]: their users must present the whole group.
   X3: { v1: 'refused', kinds: 'refused', v2: 'refused', rfc: 'EBUSY', mainline: 'EPERM' },
   // V1 and V2 say nothing of a second space on one route; a slot has one owner (V2T, 15 July 2021) [D].
