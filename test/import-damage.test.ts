@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Chance, chances } from '../bench/histories.ts';
 import type { CallResult } from '../traces/engine.ts';
 import { replayTrace } from '../traces/replay-trace.ts';
 import { Timeline } from '../traces/timeline.ts';
 import { TraceFormatError } from '../traces/trace-format-error.ts';
 import { corpus } from './support/captures.ts';
 import { type Damaged, damaged, type Source } from './support/damage.ts';
-import { type Chance, chances } from './support/overlapping.ts';
 import { type DatEventSpec, HANDLER, traceDat6, traceDat7 } from './support/trace-dat.ts';
 
 /** `npm run nightly` asks for many more. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HEADER, history } from '../bench/histories.ts';
 import { CaptureDoubts } from '../traces/capture-doubts.ts';
 import type { CallResult } from '../traces/engine.ts';
 import { type Linearised, linearise, overlappingCalls, windowLength } from '../traces/linearise.ts';
@@ -9,7 +10,6 @@ import { EFFECTS } from '../traces/linearise-effects.ts';
 import type { IoctlLine, RecordedLine } from '../traces/recording.ts';
 import { openSession, replayTrace } from '../traces/replay-trace.ts';
 import { corpus } from './support/captures.ts';
-import { HEADER, history } from './support/overlapping.ts';
 
 const THREADS = ['two-threads', 'three-threads'].map((name) =>
   corpus(`kernel-7.3.4/threads/${name}.jsonl.gz`),

@@ -87,7 +87,7 @@ function smallestConflict(doubts: CaptureDoubts, calls: readonly OverlappingCall
   const refused = (bound: readonly OverlappingCall[]): boolean =>
     new Search(calls, new Set(bound)).find(doubts) === undefined;
   const acting = calls.filter(({ line }) => line.ev === 'ioctl');
-  for (const call of acting) if (refused([call])) return [call];
+  for (const call of suspectsFirst(doubts, acting)) if (refused([call])) return [call];
   if (acting.length <= 2 ** (SMALL_SET + 2)) {
     for (const [index, call] of acting.entries())
       for (const other of acting.slice(index + 1)) if (refused([call, other])) return [call, other];
@@ -98,6 +98,13 @@ function smallestConflict(doubts: CaptureDoubts, calls: readonly OverlappingCall
     if (refused(fewer)) bound = fewer;
   }
   return bound;
+}
+
+/** Calls that the order of their beginnings does not explain are most likely the ones that no order does. */
+function suspectsFirst(doubts: CaptureDoubts, calls: readonly OverlappingCall[]): OverlappingCall[] {
+  const { doubts: trial } = doubts.fork();
+  const suspects = new Set(calls.filter(({ line }) => !agrees(trial.feed(line))));
+  return [...suspects, ...calls.filter((call) => !suspects.has(call))];
 }
 
 class Search {
@@ -126,6 +133,8 @@ class Search {
 
   private from(node: Node): readonly Step[] | undefined {
     if (node.done.size === this.calls.length) return node.steps;
+    // Whatever comes after the last call that has to be explained can come in any order.
+    if (this.isExplained(node)) return [...node.steps, ...this.rest(node)];
     const ready = this.next(node.done);
     if (ready.length > 1) {
       const key = keyOf(node);
@@ -137,6 +146,16 @@ class Search {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  private isExplained({ done }: Node): boolean {
+    if (this.bound.size === this.calls.length) return false;
+    for (const call of this.bound) if (!done.has(call)) return false;
+    return true;
+  }
+
+  private rest({ done }: Node): Step[] {
+    return this.calls.filter((call) => !done.has(call)).map((call) => ({ call, alternative: undefined }));
   }
 
   private take(node: Node, call: OverlappingCall): readonly Step[] | undefined {

@@ -1,5 +1,5 @@
 /** Damage to captures: cut anywhere, bytes flipped, lines and fields missing, events lost, out of order, files joined. */
-import type { Chance } from './overlapping.ts';
+import type { Chance } from '../../bench/histories.ts';
 
 /** A capture. `json`: a recording of ours; `packed`: binary or compressed. */
 export type Source = Readonly<{ name: string; bytes: Buffer; form: 'text' | 'json' | 'packed' }>;

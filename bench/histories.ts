@@ -1,10 +1,10 @@
 /** Histories of overlapping calls that the model itself answered, one after another in some hidden order. */
-import { ERRNO } from '../../events/errno.ts';
-import { errnoOf } from '../../events/rules.ts';
-import { structBytes } from '../../traces/import/struct-bytes.ts';
-import type { IoctlLine, RecordedLine, TraceLine, VmasLine } from '../../traces/recording.ts';
-import { openSession } from '../../traces/replay-trace.ts';
-import { commandLayouts } from '../../traces/uapi/registry.ts';
+import { ERRNO } from '../events/errno.ts';
+import { errnoOf } from '../events/rules.ts';
+import { structBytes } from '../traces/import/struct-bytes.ts';
+import type { IoctlLine, RecordedLine, TraceLine, VmasLine } from '../traces/recording.ts';
+import { openSession } from '../traces/replay-trace.ts';
+import { commandLayouts } from '../traces/uapi/registry.ts';
 
 export const HEADER: TraceLine = {
   ev: 'trace',
