@@ -160,7 +160,7 @@ export function hardwareDocument(): string {
     'the kernel’s own domains. Kernels count differently (VT-d per IOMMU and attachment, SMMUv3 and AMD per allocation), so the',
     'numbers tell entries apart and are not what a register dump would show.',
     '',
-    'An invalidation of a device’s own cache (ATC) is listed for every device, because recordings do not tell whether ATS is on.',
+    'An invalidation of a device’s own cache (ATC) is listed for every device of which nobody told that it has no ATS.',
     '',
     ...BESIDES,
   ];
