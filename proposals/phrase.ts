@@ -68,10 +68,16 @@ export type Phrase = keyof typeof PHRASES;
 export type Scene = Readonly<{
   platform: Platform;
   kindOf: (device: number) => DeviceKind;
+  /** A guest may submit to it with ENQCMD. */
+  submits: (device: number) => boolean;
 }>;
 
 export function sceneOf(ground: Ground): Scene {
-  return { platform: ground.platform, kindOf: (device) => traitsOf(ground, device).kind };
+  return {
+    platform: ground.platform,
+    kindOf: (device) => traitsOf(ground, device).kind,
+    submits: (device) => traitsOf(ground, device).enqcmd,
+  };
 }
 
 /** Numbers for the parameters of a phrase, in order. */
@@ -155,6 +161,7 @@ export const USUAL: Readonly<{ [P in Phrase]: Ways<P> }> = {
   'let-enqcmd': (_, device, pasid, space) => [
     [say('enable-translation'), say('cpu-map', pasid, space, device), say('open-portal', device)],
     [say('cpu-map', pasid, space, device), say('open-portal', device)],
+    [say('enable-translation'), say('cpu-map', pasid, space, device)],
     [say('cpu-map', pasid, space, device)],
   ],
   'translate-pasids': () => [[say('enable-translation')], []],

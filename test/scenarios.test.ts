@@ -126,6 +126,14 @@ const KNOWN: readonly (readonly [string, string, Answer])[] = [
   ...['ioasid-rfc-v1', 'iommu-rfc-v2', 'iommufd-mainline'].map(
     (id) => [id, 'unmap-parent', 'works'] as const,
   ),
+  ['ioasid-set', 'F-SET-1', { intel: '4: refused', others: 'works' }],
+  ['ioasid-set', 'F-SET-2', INTEL('works')],
+  ['ioasid-set', 'F-SET-3', INTEL('number 2; refused')],
+  // S4: who asked for a number that is valid everywhere has it on a device that comes later; who did not has not.
+  ['ioasid-set', 'hot-plug-global', 'works'],
+  ['ioasid-set', 'hot-plug-implicit', 'accepted; refused'],
+  // Two devices on one slot (RID, PASID) are refused.
+  ['ioasid-set', 'mdevs-enqcmd', INTEL('refused; number 3; none')],
   // Nicolin Chen, S1: what was told of the first device does not hold for the second.
   ['iommufd-mainline', 'S1-frozen', 'PASIDs no (of the IOMMU: yes); PASIDs yes (of the IOMMU: yes)'],
   // Jacob Pan: the number of a submission under way is given to another.

@@ -3,6 +3,7 @@ import type { Proposal } from '../proposal.ts';
 import { deviceCommands } from './devices.ts';
 import { deviceMachine, spaceMachine } from './machines.ts';
 import { pasidCommands } from './pasids.ts';
+import { phrases } from './phrases.ts';
 import { spaceCommands } from './spaces.ts';
 
 export const ioasidSet: Proposal = {
@@ -19,9 +20,11 @@ export const ioasidSet: Proposal = {
     touch: 'access to the device is not tied to joining',
     'open-portal': 'the portal is not spoken of',
     'freeze-viommu': 'nothing tells what a device can do',
+    'alloc-shadow': 'nesting is by hardware: CREATE_NESTED_IOASID is for a table of the guest',
     'alloc-user': 'a nested one gets its table later, by IOASID_BIND_PGTABLE',
     'invalidate-device': 'invalidation names an IOASID only',
   },
+  phrases,
   report: undefined,
   commands: [...deviceCommands, ...spaceCommands, ...pasidCommands],
 };

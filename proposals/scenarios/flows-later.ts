@@ -65,7 +65,7 @@ const setFlows: readonly Scenario[] = [
     title: 'ENQCMD on Intel: a local number of the guest, a global one on the bus',
     source: 'Kevin Tian 11 May 2021 (SET), scenario 3',
     devices: { parent: parentOf(0), mdev1: mdev(1, 0, { enqcmd: true }) },
-    spaces: ['gpa', 'gva'],
+    spaces: ['gpa', 'gva', 'other'],
     pasids: ['5', '6', '7', '8'],
     contexts: 1,
     pages: 1,
@@ -80,8 +80,9 @@ const setFlows: readonly Scenario[] = [
       dmaWith(1, 0, 0, 'memory through gva'),
       bus(1, 0),
       does('let-enqcmd', 1, 0, 1),
-      does('cpu-submits', 0),
-      damage('none'),
+      // Number 2, the global one, is not the guest's to use as its own.
+      does('make-space', 2, 0),
+      tries('route-pasid', 1, 2, 1),
     ],
   },
 ];
