@@ -70,4 +70,6 @@ export type DeviceEvent =
   | Readonly<{ type: 'Pasid1024Toggled'; context: number; deviceId: number; armed: boolean }>
   /** Entries that the recording does not hold were invalidated, or not. */
   | Readonly<{ type: 'CachesForgotten'; context: number; viommuId: number }>
+  /** A check told a value that was not known. */
+  | Readonly<{ type: 'CacheLearned'; context: number; id: number; slot: number; value: number }>
   | Readonly<{ type: 'CacheInvalidated'; context: number; deviceId: number; slots: readonly number[] }>;

@@ -49,4 +49,6 @@ export type HwptEvent =
   | Readonly<{ type: 'PagesCleaned'; context: number; id: number; granules: readonly number[] }>
   /** Entries that the recording does not hold were invalidated, or not: the cached values are not known any more. */
   | Readonly<{ type: 'IotlbForgotten'; context: number; id: number }>
+  /** A check told a value that was not known. */
+  | Readonly<{ type: 'IotlbLearned'; context: number; id: number; slot: number; value: number }>
   | Readonly<{ type: 'IotlbInvalidated'; context: number; id: number; slots: readonly number[] }>;

@@ -183,6 +183,7 @@ export function decideHwptInvalidate(site: Site, command: HwptInvalidate): Outco
   const { handled, events, failure } =
     'rule' in invalidation ? { handled: 0, events: [], failure: invalidation } : invalidation;
   if (failure !== undefined && 'missing' in failure) {
+    if (site.supposing === 'denied' && site.handled === 0) return refuse('hwpt-invalidate/array');
     const nested = objectAt(site.context, command.hwptId)?.kind === 'hwpt-nested';
     const context = site.context.id;
     const forgotten: Event = nested

@@ -13,8 +13,9 @@ import type {
   TestPasidReplace,
 } from '../events/test-command.ts';
 import { type PtResult, planAttach, planDetach, planReplace } from './attachment.ts';
+import { isCached, UNKNOWN_VALUE, whenNot } from './cached-value.ts';
 import type { DeviceView } from './drivers/driver.ts';
-import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY, MOCK_PASID, UNKNOWN_VALUE } from './drivers/mock.ts';
+import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY, MOCK_PASID } from './drivers/mock.ts';
 import { type Device, freeId, mustBe, objectAt, objectOf } from './objects.ts';
 import { newPlan, type Plan } from './plan.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
@@ -142,8 +143,18 @@ export function decideTestMdCheckIotlb(site: Site, command: TestMdCheckIotlb): O
   const hwpt = objectOf(site.context, command.id, 'hwpt-nested');
   if (hwpt === undefined) return refuse('md-check-iotlb/exists');
   const cached = hwpt.iotlb[command.index];
-  if (cached === UNKNOWN_VALUE) return undetermined('the data that the nested HWPT was allocated with');
-  return cached === command.iotlb ? DONE : refuse('md-check-iotlb/value');
+  if (cached === undefined) return refuse('md-check-iotlb/value');
+  const same = isCached(cached, command.iotlb);
+  if (same !== undefined) return same ? DONE : refuse('md-check-iotlb/value');
+  const event = { type: 'IotlbLearned', context: site.context.id, id: hwpt.id, slot: command.index } as const;
+  if (site.trusting) return done([{ ...event, value: command.iotlb }]);
+  if (site.supposing === 'denied')
+    return refuseAfter('md-check-iotlb/value', [{ ...event, value: whenNot(cached, command.iotlb) }]);
+  return undetermined(
+    cached === UNKNOWN_VALUE
+      ? 'the data that the nested HWPT was allocated with'
+      : 'the entries of an earlier invalidation',
+  );
 }
 
 /** IOMMU_TEST_OP_DEV_CHECK_CACHE. */
@@ -151,6 +162,17 @@ export function decideTestDevCheckCache(site: Site, command: TestDevCheckCache):
   const device = objectOf(site.context, command.id, 'device');
   if (device === undefined) return refuse('device/exists');
   const cached = device.cache[command.index];
-  if (cached === UNKNOWN_VALUE) return undetermined('the entries of an earlier invalidation');
-  return cached === command.cache ? DONE : refuse('dev-check-cache/value');
+  if (cached === undefined) return refuse('dev-check-cache/value');
+  const same = isCached(cached, command.cache);
+  if (same !== undefined) return same ? DONE : refuse('dev-check-cache/value');
+  const event = {
+    type: 'CacheLearned',
+    context: site.context.id,
+    id: device.id,
+    slot: command.index,
+  } as const;
+  if (site.trusting) return done([{ ...event, value: command.cache }]);
+  if (site.supposing === 'denied')
+    return refuseAfter('dev-check-cache/value', [{ ...event, value: whenNot(cached, command.cache) }]);
+  return undetermined('the entries of an earlier invalidation');
 }

@@ -45,6 +45,8 @@ export interface Site {
   reissued: (fd: number) => boolean;
   /** With `trusting`: the IOVA that the kernel chose. */
   adoptedIova: bigint | undefined;
+  /** With `denied`: the entries that the kernel handled before it refused. */
+  handled?: number | undefined;
 }
 
 export const CAP_IPC_LOCK = 14n;

@@ -1,7 +1,7 @@
 /** What events leave behind in devices, groups and (group, PASID) slots. */
 import type { DeviceEvent } from '../events/device.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { UNKNOWN_VALUE } from '../machines/drivers/mock.ts';
+import { learned, perhapsCleared } from '../machines/cached-value.ts';
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
 import { type Device, type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
@@ -180,9 +180,15 @@ export function reduceDevice(world: World, event: DeviceEvent): void {
     case 'CachesForgotten':
       for (const object of context.objects) {
         if (object?.kind !== 'vdevice' || object.viommuId !== event.viommuId) continue;
-        mustBe(context, object.deviceId, 'device').cache.fill(UNKNOWN_VALUE);
+        const device = mustBe(context, object.deviceId, 'device');
+        device.cache = device.cache.map(perhapsCleared);
       }
       return;
+    case 'CacheLearned': {
+      const device = mustBe(context, event.id, 'device');
+      device.cache = learned(device.cache, event.slot, event.value);
+      return;
+    }
     case 'CacheInvalidated': {
       const { cache } = mustBe(context, event.deviceId, 'device');
       for (const slot of event.slots) cache[slot] = 0;

@@ -2,7 +2,7 @@
 import type { HwptEvent } from '../events/hwpt.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { UNKNOWN_VALUE } from '../machines/drivers/mock.ts';
+import { learned, perhapsCleared } from '../machines/cached-value.ts';
 import { NO_GRANULES, withGranules, withoutGranules } from '../machines/granule-set.ts';
 import { type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
@@ -109,9 +109,16 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
       hwpt.dirty = withoutGranules(hwpt.dirty, event.granules);
       return;
     }
-    case 'IotlbForgotten':
-      mustBe(context, event.id, 'hwpt-nested').iotlb.fill(UNKNOWN_VALUE);
+    case 'IotlbForgotten': {
+      const hwpt = mustBe(context, event.id, 'hwpt-nested');
+      hwpt.iotlb = hwpt.iotlb.map(perhapsCleared);
       return;
+    }
+    case 'IotlbLearned': {
+      const hwpt = mustBe(context, event.id, 'hwpt-nested');
+      hwpt.iotlb = learned(hwpt.iotlb, event.slot, event.value);
+      return;
+    }
     case 'IotlbInvalidated': {
       const { iotlb } = mustBe(context, event.id, 'hwpt-nested');
       for (const slot of event.slots) iotlb[slot] = 0;

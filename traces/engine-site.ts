@@ -55,6 +55,7 @@ export class EngineSite implements Site {
   trusting = false;
   supposing: Supposition | undefined = undefined;
   adoptedIova: bigint | undefined = undefined;
+  handled: number | undefined = undefined;
   /** The struct's bytes before the call. */
   readonly struct = new StructBuffer();
   private readonly secondBuffer = new StructBuffer();

@@ -25,7 +25,7 @@ import { dmaAccess } from './dma-line.ts';
 import { EngineSite } from './engine-site.ts';
 import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
 import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
-import { newDescriptor, recordedIova } from './new-descriptor.ts';
+import { newDescriptor, recordedHandled, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
 import { adopted, denied, misses, waysOf } from './ways.ts';
@@ -221,6 +221,7 @@ export class ReplayEngine {
       site.adoptedIova = recordedIova(entry, line);
       followed = adopted(line.ret, outcome, decide(site, command));
     } else if (line.ret !== undefined) {
+      if (outcome.missing !== undefined) site.handled = recordedHandled(entry, line);
       followed = adopted(line.ret, outcome, command === undefined ? outcome : denied(site, command, outcome));
     } else if (outcome.missing !== undefined && command !== undefined) {
       followed = this.branch(command, outcome, (way) =>

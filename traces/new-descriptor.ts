@@ -78,6 +78,14 @@ export function recordedIova(entry: IoctlEntry | undefined, line: IoctlLine): bi
   return Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 16), 'hex').readBigUInt64LE(0);
 }
 
+/** Entries that the kernel handled, as it wrote back; used only for what an invalidation leaves that the model could not tell. */
+export function recordedHandled(entry: IoctlEntry | undefined, line: IoctlLine): number | undefined {
+  if (entry?.type !== 'HwptInvalidate') return undefined;
+  const { offset } = fieldAt(entry.layout, 'entryNum');
+  const word = Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 8), 'hex');
+  return word.length < 4 ? undefined : word.readUInt32LE(0);
+}
+
 /** The descriptor that a line hands out, as far as it tells without being decided; -1 for none. */
 export function issuedBy(line: IoctlLine): number {
   if (line.nextFd !== undefined) return line.nextFd;

@@ -4,6 +4,7 @@ import type { Event } from '../../events/event.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
 import { canWrite } from '../address-space.ts';
+import { UNKNOWN_VALUE } from '../cached-value.ts';
 import { HWPT_DIRTY_TRACKING, HWPT_NEST_PARENT, HWPT_PASID } from '../hwpt-flags.ts';
 import { type Hwpt, objectOf, type Viommu } from '../objects.ts';
 import type { Plan } from '../plan.ts';
@@ -32,8 +33,6 @@ const HW_INFO_SELFTEST = 0xfeed_beef;
 const HW_INFO_REGISTER = 0xdead_beef;
 const RESERVED_PASID = 1024;
 const SLOTS = 4;
-/** Contents that the recording does not hold: the result does not depend on them, later checks do. */
-export const UNKNOWN_VALUE = -1;
 const WINDOW_LENGTH = 0x2000n;
 
 /** Mock device flags. */
