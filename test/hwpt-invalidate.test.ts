@@ -95,9 +95,10 @@ describe('HwptInvalidate', () => {
   it('forgets the cached values when the recording lacks the entries', () => {
     const world = MN(7);
     expect(world.when(one())).toEqual(unknown('bytes 0 to 7 of the second buffer'));
-    expect(world.when(checkIotlb({ iotlb: 7 }))).toEqual(
-      unknown('the data that the nested HWPT was allocated with'),
-    );
+    const entries = unknown('the entries of an earlier invalidation');
+    expect(world.when(checkIotlb({ iotlb: 7 }))).toEqual(entries);
+    expect(world.when(checkIotlb({ iotlb: 0 }))).toEqual(entries);
+    expect(world.when(checkIotlb({ iotlb: 8 }))).toEqual(refusal('md-check-iotlb/value', 'EINVAL'));
   });
   const ENTRY = { hwptId: 6, entryLen: 12 };
   it('of a vIOMMU goes by virtual ids (device 102)', () => {
@@ -135,7 +136,12 @@ describe('HwptInvalidate', () => {
       entryNum: 1,
     });
     expect(world.when(one(ENTRY))).toEqual(unknown('bytes 0 to 11 of the second buffer'));
-    expect(world.when(checkCache())).toEqual(unknown('the entries of an earlier invalidation'));
+    const forgotten = unknown('the entries of an earlier invalidation');
+    expect(world.when(checkCache({ index: 1, cache: 0 }))).toEqual(forgotten);
+    expect(world.when(checkCache({ index: 1, cache: 0 }), { supposing: 'denied' })).toEqual(
+      refusal('dev-check-cache/value', 'EINVAL', { left: ['CacheLearned'] }),
+    );
+    expect(world.when(checkCache({ index: 1 }))).toEqual({});
   });
   it('of 6.12 knows nested HWPTs only', () => {
     const answer = old().when(one({ hwptId: 4 }), entries(0, 0));
