@@ -26,7 +26,7 @@ export function denied(site: Site, command: Command, outcome: Outcome): Outcome 
   site.supposing = 'denied';
   const refused = decide(site, command);
   site.supposing = undefined;
-  return refused.missing === undefined ? refused : outcome;
+  return refused.missing === undefined ? { ...outcome, events: refused.events } : outcome;
 }
 
 /** The kernel accepted what the model refused or could not tell. */
