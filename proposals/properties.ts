@@ -9,6 +9,7 @@ import { groupProperties } from './properties/groups.ts';
 import { kindProperties } from './properties/kinds.ts';
 import { mediatedProperties } from './properties/mediated.ts';
 import { memoryProperties } from './properties/memory.ts';
+import { numberProperties } from './properties/numbers.ts';
 import { pasidProperties } from './properties/pasid.ts';
 import { processProperties } from './properties/processes.ts';
 import { routeProperties } from './properties/routes.ts';
@@ -32,5 +33,5 @@ export const PROPERTIES: readonly PropertySpec[] = [
     ...mediatedProperties,
     ...enqcmdProperties,
   ]),
-  ...sorted([...generalProperties, ...generalMemoryProperties]),
+  ...sorted([...generalProperties, ...generalMemoryProperties, ...numberProperties]),
 ];

@@ -138,7 +138,10 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
     decide: (state, { device }, ground) => {
       const space = state.attached.get(device);
       if (space === undefined) return rules.NOT_ATTACHED;
-      const recorded = state.delegated.has(device) && state.attachedAt.includes(space);
+      // What was recorded while the guest had the table was never written: it cannot outlive that.
+      const recorded =
+        state.delegated.has(device) &&
+        ground.pasids.some((pasid) => state.attachedAt.get(device, pasid) !== undefined);
       if (recorded || isHeldByPasid(state, ground, device, space)) return rules.CHILD_ATTACHED;
       return detachEvents(state, ground, device);
     },
