@@ -88,10 +88,12 @@ describe('overlapping calls', () => {
     'that the model answered in a hidden order are explained in time: seed %d, %d threads',
     (seed, threads) => {
       const { doubts, calls } = firstWindow(history(seed, threads, 12));
-      const took = [0, 1].map(() => {
-        const started = performance.now();
+      const took = [0, 1, 2].map(() => {
+        // Time of the processor: others may be at work on this machine.
+        const started = process.cpuUsage();
         expect(linearise(doubts, calls).kind).toBe('ordered');
-        return performance.now() - started;
+        const { user, system } = process.cpuUsage(started);
+        return (user + system) / 1000;
       });
       expect(Math.min(...took)).toBeLessThan(LIMIT_MS);
     },

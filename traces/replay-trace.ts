@@ -4,26 +4,18 @@ import { USER_TOP } from '../machines/address-space.ts';
 import { type KernelProfile, kernelProfiles } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
-import { doubtful } from './call-result.ts';
 import { CaptureDoubts } from './capture-doubts.ts';
 import { type DmaResult, dmaResult } from './dma-result.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { HELD_MAX, Hypotheses } from './hypotheses.ts';
 import type { TextFormat } from './import/recognise.ts';
-import {
-  explainedAsRecorded,
-  type Linearised,
-  linearise,
-  linearised,
-  overlappingCalls,
-  windowLength,
-} from './linearise.ts';
+import { type Linearised, overlappingCalls, windowLength } from './linearise.ts';
 import type { OverlappingCall } from './linearise-call.ts';
-import { feedStep, type Step } from './linearise-step.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
 import { fileName, type ReadOptions } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
 import type { RecordedLine, TraceLine } from './recording.ts';
+import { concernsThreads, replayWindow } from './replay-window.ts';
 import { withoutResults } from './strip-results.ts';
 import { TraceFormatError, type TracePosition } from './trace-format-error.ts';
 
@@ -73,8 +65,9 @@ export type ReplayReceiver = Readonly<{
   onDma?: (result: DmaResult, session: Session) => void;
   /** A line is about to be fed. */
   onFeed?: (line: RecordedLine, lineNumber: number, session: Session) => void;
-  /** It was fed, in the order in which calls took effect; `result` where it was a call. */
-  onFed?: (line: RecordedLine, result: CallResult | undefined, session: Session) => void;
+  /** It was fed, in the order in which calls took effect; `result` where it was a call. `stop` ends the reading. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
+  onFed?: (line: RecordedLine, result: CallResult | undefined, session: Session) => void | 'stop';
   /** The engine answered a call, in the order of the recording; `stop` ends the reading. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
   onCall: (result: CallResult, session: Session) => void | 'stop';
@@ -151,11 +144,6 @@ export async function replayTrace(
   if (replay.drain() !== 'stop') replay.finish();
 }
 
-/** Too many orders to try: what differs in one of them says nothing. */
-function unordered(result: CallResult): CallResult {
-  return result.verdict === 'diverging' ? doubtful(result, 'the order of overlapping calls') : result;
-}
-
 /** The lines on their way to the engine, which sees some of them ahead. */
 class TraceReplay {
   private readonly file: string;
@@ -204,23 +192,14 @@ class TraceReplay {
 
   private next(): 'stop' | undefined {
     const length = windowLength(this.upcoming, LOOKAHEAD);
-    if (length > 1 && this.concerns(length)) return this.nextWindow(length);
+    if (length > 1 && this.feed !== undefined && concernsThreads(this.upcoming.slice(0, length), this.until))
+      return this.nextWindow(length);
     const line = this.upcoming.shift();
     const lineNumber = this.lineNumbers.shift();
     if (line === undefined || lineNumber === undefined) return undefined;
     if (this.replay(line, lineNumber) !== 'stop') return undefined;
     this.stopped = true;
     return 'stop';
-  }
-
-  /** Whether calls of one process overlap in the lines at hand, all of them wanted and of one recording. */
-  private concerns(length: number): boolean {
-    const lines = this.upcoming.slice(0, length);
-    const calls = lines.filter((line) => line.ev === 'ioctl');
-    const [first] = calls;
-    if (first === undefined || this.feed === undefined) return false;
-    const threads = calls.some(({ pid, tid }) => pid === first.pid && tid !== first.tid);
-    return threads && lines.every((line) => line.ev !== 'trace' && line.seq <= this.until);
   }
 
   /** Calls that overlap: in the order in which they began if that explains them, or in one that does. */
@@ -231,47 +210,43 @@ class TraceReplay {
     if (session === undefined || feed === undefined) return undefined;
     const blind = calls.every(({ line }) => line.ev !== 'ioctl' || line.ret === undefined);
     if (blind) return this.nextBlindWindow(calls, lineNumbers[0] ?? 0);
-    const plain = calls.map((call) => ({ call, alternative: undefined }));
     const results = this.guarded(lineNumbers[0] ?? 0, () => {
-      if (explainedAsRecorded(feed, calls)) return this.feedSteps(feed, session, plain, lineNumbers);
-      const explanation = linearise(feed, calls);
-      const steps = explanation.kind === 'ordered' ? explanation.steps : plain;
-      const answered = this.feedSteps(feed, session, steps, lineNumbers);
-      this.receiver.onWindow?.(linearised(calls, explanation));
-      return explanation.kind === 'undecided' ? answered.map(unordered) : answered;
+      const { answers, told } = replayWindow(feed, calls, {
+        before: ({ line, index }) => {
+          if ('seq' in line) this.seq = line.seq;
+          this.receiver.onFeed?.(line, lineNumbers[index] ?? 0, session);
+        },
+        after: ({ line }, result) => this.fed(line, result, session),
+      });
+      if (told !== undefined) this.receiver.onWindow?.(told);
+      return answers;
     });
     this.waiting.push(...results);
-    if (this.handOn() !== 'stop') return undefined;
+    if (this.handOn() !== 'stop' && !this.stopped) return undefined;
+    this.stopped = true;
+    return 'stop';
+  }
+
+  /** Tells of a line that was fed; a receiver that has seen enough need not hear of the rest. */
+  private fed(line: RecordedLine, result: CallResult | undefined, session: Session): 'stop' | undefined {
+    if (this.receiver.onFed?.(line, result, session) !== 'stop') return undefined;
     this.stopped = true;
     return 'stop';
   }
 
   /** Overlapping calls without results. */
   private nextBlindWindow(calls: readonly OverlappingCall[], lineNumber: number): 'stop' | undefined {
-    const { hypotheses } = this;
-    this.waiting.push(...this.guarded(lineNumber, () => hypotheses?.feedWindow(calls) ?? []));
+    const { hypotheses, session } = this;
+    const results = this.guarded(lineNumber, () => hypotheses?.feedWindow(calls) ?? []);
+    for (const { line } of session === undefined ? [] : calls) {
+      const result = 'seq' in line ? results.find((one) => one.line.seq === line.seq) : undefined;
+      this.receiver.onFeed?.(line, lineNumber, session as Session);
+      this.receiver.onFed?.(line, result, session as Session);
+    }
+    this.waiting.push(...results);
     if (this.handOn() !== 'stop') return undefined;
     this.stopped = true;
     return 'stop';
-  }
-
-  /** The answers in the order of the recording. */
-  private feedSteps(
-    doubts: CaptureDoubts,
-    session: Session,
-    steps: readonly Step[],
-    lineNumbers: readonly number[],
-  ): CallResult[] {
-    const moved = new Map<number, number>();
-    const results: CallResult[] = [];
-    for (const step of steps) {
-      if ('seq' in step.call.line) this.seq = step.call.line.seq;
-      this.receiver.onFeed?.(step.call.line, lineNumbers[step.call.index] ?? 0, session);
-      const result = feedStep({ engine: doubts.engine, doubts, moved }, step);
-      this.receiver.onFed?.(step.call.line, result, session);
-      if (result !== undefined) results.push(result);
-    }
-    return results.sort((one, other) => one.line.seq - other.line.seq);
   }
 
   private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
@@ -284,7 +259,11 @@ class TraceReplay {
     this.seq = line.seq;
     this.receiver.onFeed?.(line, lineNumber, session);
     const result = this.guarded(lineNumber, () => feed.feed(line));
-    this.receiver.onFed?.(line, result, session);
+    if (this.fed(line, result, session) === 'stop') {
+      if (result !== undefined) this.waiting.push(result);
+      this.handOn(true);
+      return 'stop';
+    }
     if (result === undefined) return this.waiting.length === 0 ? undefined : this.handOn();
     if (this.waiting.length === 0 && this.hypotheses?.settled)
       return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
