@@ -57,14 +57,14 @@ export function hwptAlloc({ devId, ptId, flags, dataType = 0, faultId = 0 }: Hwp
   };
 }
 
-export function hwptInvalidate(hwptId: number, dataType: number): HwptInvalidate {
+export function hwptInvalidate(hwptId: number, dataType: number, entryLen: number): HwptInvalidate {
   return {
     type: 'HwptInvalidate',
     size: 32,
     hwptId,
     dataUptr: BUFFER,
     dataType,
-    entryLen: 16,
+    entryLen,
     entryNum: 1,
     reserved: 0,
   };

@@ -18,6 +18,7 @@ import type { Platform as Machine } from '../../machines/platform.ts';
 import { type Failure, isFailure, type Site } from '../../machines/site.ts';
 import { readSecond, word } from '../../machines/user-data.ts';
 import { type DeviceTraits, type Ground, traitsOf } from '../setup.ts';
+import { CFGI_CD_ALL } from './payloads.ts';
 
 /** Scalable mode, first and second stage, nesting, snoop control. */
 const VTD_ECAP = (1n << 43n) | (1n << 47n) | (1n << 26n) | (1n << 7n);
@@ -28,11 +29,10 @@ const WIDTH = 20;
 
 /** Data types of nested HWPTs, and of invalidations: VT-d, Arm, AMD. */
 export const DATA_TYPE = { intel: 1, arm: 2, amd: 4 } as const;
+export const INVALIDATION_TYPE = { intel: 0, arm: 1, amd: 0 } as const;
 export const VIOMMU_TYPE = { arm: 2, amd: 3 } as const;
 /** A stream table entry that is valid and has a table for stage 1. */
 const ENTRY = '0b00000000000000';
-/** Opcode of CMDQ_OP_CFGI_CD_ALL; its word 1 is the virtual stream id. */
-export const CFGI_CD_ALL = 6;
 
 /** Every device of a setup, in the order of their numbers. */
 export function deviceName(device: number): string {
@@ -109,16 +109,11 @@ function refusesVdevices(site: Site, groupKey: string, members: number, hwpt: Hw
   return equipped.length === members ? undefined : 'mock/attach-vdevice';
 }
 
-function allocNested(_site: Site, { data }: NestedRequest): Nested | Failure {
-  return Object.values(DATA_TYPE).some((type) => type === data.type)
+/** The entry of the guest's stream or device table, which the driver of the model does not read. */
+function allocNestedOnViommu(_site: Site, { data }: NestedRequest): Nested | Failure {
+  return data.type === DATA_TYPE.arm || data.type === DATA_TYPE.amd
     ? { iotlb: 0, data: ENTRY }
     : { rule: 'driver/nested' };
-}
-
-/** VT-d: the ranges are those of the guest's table, which no recording holds. */
-function invalidateNested(site: Site, hwpt: Hwpt, { entries }: InvalidationRequest): Invalidation {
-  const flushed = { type: 'IotlbInvalidated', context: site.context.id, id: hwpt.id, slots: [] } as const;
-  return { handled: entries, events: [flushed], failure: undefined };
 }
 
 /** Arm: one command of the queue; all devices of the vIOMMU, or the one with this virtual stream id. */
@@ -146,8 +141,7 @@ function driverOf(ground: Ground): Driver {
   return {
     ...driver,
     allocPaging: (site, request) => allocPaging(ground, kind, site, request),
-    allocNested: nests === 'hwpt' ? allocNested : undefined,
-    allocNestedOnViommu: nests === 'viommu' ? allocNested : undefined,
+    allocNestedOnViommu: nests === 'viommu' ? allocNestedOnViommu : undefined,
     attach: (site, plan, device, hwpt, pasid, replaces) => {
       const { groupKey, members } = device.traits;
       const unfit = members.map((name) => refusesDomain(traitsOf(ground, Number(name.at(-3))), hwpt));
@@ -160,11 +154,8 @@ function driverOf(ground: Ground): Driver {
       );
     },
     canSetPasid: (hwpt) =>
-      hwpt.kind === 'hwpt-nested'
-        ? nests === 'hwpt'
-        : driver.canSetPasid(hwpt) || (pasidFormat !== undefined && hwpt.domain.format === pasidFormat),
+      driver.canSetPasid(hwpt) || (hwpt.kind === 'hwpt-paging' && hwpt.domain.format === pasidFormat),
     viommuType: nests === 'hwpt' ? undefined : () => true,
-    invalidateNested: ground.platform === 'intel' ? invalidateNested : undefined,
     invalidateViommu: ground.platform === 'arm' ? invalidateViommu : undefined,
   };
 }

@@ -5,27 +5,15 @@ import type { Words } from './adapter.ts';
 import type { SpaceNote } from './book.ts';
 import * as calls from './calls.ts';
 import { PAGES } from './kernel.ts';
-import { CFGI_CD_ALL, DATA_TYPE } from './platforms.ts';
+import { armDeviceInvalidation, armInvalidation, vtdInvalidation, vtdTable } from './payloads.ts';
+import { DATA_TYPE, INVALIDATION_TYPE } from './platforms.ts';
 import { type Answer, answerOf, BAD_DESCRIPTOR, idFrom, NO_ID, refusedBy, type User } from './user.ts';
 
 const PAGE_BYTES = 0x1000n;
 const FIRST_IOVA = 0x10_0000n;
 /** Beyond what a device with a smaller address width reaches. */
 const FAR_IOVA = 1n << 40n;
-/** CMDQ_OP_TLBI_NSNH_ALL. */
-const TLBI_ALL = 0x30;
-/** The entry of an invalidation: an opcode, and the virtual stream id. */
-const ENTRY_BYTES = 16;
-
 const IS_USED = refusedBy('id', undefined);
-
-function command(opcode: number, virtId: number): Uint8Array {
-  const bytes = new Uint8Array(ENTRY_BYTES);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, opcode, true);
-  view.setUint32(4, virtId, true);
-  return bytes;
-}
 
 /** Pages lie side by side, but for the last one where some device cannot reach it. */
 function iovaOf({ ground }: User, page: number): bigint {
@@ -81,7 +69,8 @@ function makeNested(user: User, { space, parent, onViommu }: Nesting, { below, f
   const fault = ground.setup.verbs.includes('fault') ? faultQueue(user, fd) : { id: 0, fd: -1 };
   const flags = (fault.id === 0 ? 0 : HWPT_FAULT_ID_VALID) | (onViommu ? 0 : HWPT_PASID);
   const dataType = DATA_TYPE[ground.platform];
-  const outcome = kernel.call(fd, calls.hwptAlloc({ devId, ptId, flags, dataType, faultId: fault.id }));
+  const alloc = calls.hwptAlloc({ devId, ptId, flags, dataType, faultId: fault.id });
+  const outcome = kernel.call(fd, alloc, vtdTable());
   if (outcome.rule !== undefined || below === undefined) {
     dropFaultQueue(user, fd, fault);
     return outcome;
@@ -117,11 +106,18 @@ function destroy(user: User, space: number): Answer {
 function invalidate(user: User, space: number): Answer {
   const known = user.book.spaces.get(space);
   const parent = known?.parent === undefined ? undefined : user.book.spaces.get(known.parent);
-  const dataType = DATA_TYPE[user.ground.platform];
+  const onVtd = user.ground.platform === 'intel';
+  const type = INVALIDATION_TYPE[user.ground.platform];
+  const entry = onVtd ? vtdInvalidation() : armInvalidation();
   return user.callFor(
     space,
-    (id) => calls.hwptInvalidate(parent !== undefined && parent.viommu !== 0 ? parent.viommu : id, dataType),
-    command(TLBI_ALL, 0),
+    (id) =>
+      calls.hwptInvalidate(
+        parent !== undefined && parent.viommu !== 0 ? parent.viommu : id,
+        type,
+        entry.length,
+      ),
+    entry,
   );
 }
 
@@ -132,9 +128,10 @@ function invalidateDevice(user: User, device: number): Answer {
   if (fd === undefined) return BAD_DESCRIPTOR;
   if (user.ground.platform !== 'arm') return refusedBy('device-scope', 'EOPNOTSUPP');
   const viommu = user.viommuFor(device, undefined);
+  const entry = armDeviceInvalidation(device);
   if (viommu === 0) return refusedBy('vdevice', undefined);
   return answerOf(
-    user.kernel.call(fd, calls.hwptInvalidate(viommu, DATA_TYPE.arm), command(CFGI_CD_ALL, device)),
+    user.kernel.call(fd, calls.hwptInvalidate(viommu, INVALIDATION_TYPE.arm, entry.length), entry),
   );
 }
 
