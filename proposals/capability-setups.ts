@@ -43,11 +43,11 @@ export function capabilitySetups(devices: number): Readonly<Record<CapabilitySet
       prelude: [['open-context', 0]],
     },
     'mixed-group': {
-      says: 'two bound devices of one group, one of which has no PASIDs',
-      devices: [pdev(0), pdev(1, { group: 0, pasid: false })],
+      says: 'two bound devices of one group, one of which has no PASIDs, and one alone that has them',
+      devices: [pdev(0), pdev(1, { group: 0, pasid: false }), pdev(2)],
       contexts: 1,
       spaces: 2,
-      pasids: 2,
+      pasids: 1,
       pages: 1,
       verbs: [
         'alloc',
@@ -61,7 +61,7 @@ export function capabilitySetups(devices: number): Readonly<Record<CapabilitySet
         'attach-vpasid',
         'detach-pasid',
       ],
-      prelude: bound(0, 1),
+      prelude: bound(0, 1, 2),
     },
     processes: {
       says: 'devices that one process is bound to, and numbers that others take',

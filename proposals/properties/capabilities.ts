@@ -213,7 +213,7 @@ function suits(look: Look, device: number, withPasid: boolean): boolean {
   return told === undefined || told.pasid === withPasid;
 }
 
-/** A PASID that no member of the group uses, and a space that is fit for it, where the RID has nothing. */
+/** A PASID that no member of a mixed group uses, and a space that it could lead to, where the RID has nothing. */
 function someFreePasid(
   look: Look,
   device: number,
@@ -227,15 +227,20 @@ function someFreePasid(
   return ground.pasids.some(
     (pasid) =>
       mates.every((mate) => state.attachedAt.get(mate, pasid) === undefined) &&
-      someSpace(look, (space) => isFit(look, device, space) && holds(space, pasid)),
+      someSpace(look, (space) => isTakenAlone(look, device, space, pasid) && holds(space, pasid)),
   );
 }
 
-function isFit(look: Look, device: number, space: number): boolean {
-  return (
-    isKernelManaged(look, space) &&
-    !look.state.untagged.has(space) &&
-    look.state.home.get(space) === look.state.boundTo.get(device)
+/** A device that is alone in its group, and otherwise alike, could be attached there just so. */
+function isTakenAlone(look: Look, device: number, space: number, pasid: number): boolean {
+  const { state, ground } = look;
+  return ground.devices.some(
+    (other) =>
+      matesOf(ground, other).length === 1 &&
+      hasPasids(look, other) &&
+      state.boundTo.get(other) === state.boundTo.get(device) &&
+      state.attached.get(other) === undefined &&
+      look.accepts('attach-pasid', { device: other, space, pasid }),
   );
 }
 
