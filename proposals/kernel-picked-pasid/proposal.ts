@@ -1,6 +1,7 @@
 /** What Jason Gunthorpe answered to S0: any device with PASIDs attaches a kernel-managed space, and the kernel says at which number. */
 import { iommufdRfc } from '../iommufd-rfc-2021-09/proposal.ts';
 import { command, commandFor, type DesignCommand, isRefusal, type Proposal } from '../proposal.ts';
+import { traitsOf } from '../setup.ts';
 import { attachPasid, detachAll, detachPasid } from './pasids.ts';
 
 const closeOfRfc = commandFor(iommufdRfc, 'close-device');
@@ -23,6 +24,11 @@ export const kernelPickedPasid: Proposal = {
   source: '<20210923133037.GP964074@nvidia.com>',
   file: 'proposals/kernel-picked-pasid/proposal.ts',
   claims: [...iommufdRfc.claims, 'P35', 'P44'],
+  report: (state, device, ground) => {
+    if (state.device.get(device) !== 'bound') return undefined;
+    const { pasid, iommuPasid } = traitsOf(ground, device);
+    return { pasid: pasid && iommuPasid, iommuPasid };
+  },
   lacks: { 'alloc-user': 'the answer is about spaces that the kernel manages' },
   commands: [
     ...iommufdRfc.commands.filter(({ verb }) => verb !== 'close-device'),
