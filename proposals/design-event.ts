@@ -88,7 +88,7 @@ export type PasidEvent =
   | Readonly<{ type: 'CpuMapSet'; pasid: number; wire: number }>
   | Readonly<{ type: 'CpuMapCleared'; pasid: number }>
   | Readonly<{ type: 'PortalOpened'; device: number }>
-  | Readonly<{ type: 'Submitted'; wire: number }>
+  | Readonly<{ type: 'Submitted'; wire: number; space: number | undefined }>
   | Readonly<{ type: 'Drained'; wire: number }>
   | Readonly<{ type: 'Misdelivered' }>
   /** The device does DMA for the process, whose page table is at this number. `loads`: its MSR holds the number, for ENQCMD. */

@@ -327,9 +327,11 @@ function reducePasid(state: DesignState, event: PasidEvent): void {
       return;
     case 'Submitted':
       state.inFlight.add(event.wire);
+      state.meantFor.set(event.wire, event.space);
       return;
     case 'Drained':
       state.inFlight.delete(event.wire);
+      state.meantFor.set(event.wire, undefined);
       return;
     case 'Misdelivered':
       state.misdelivered.set(true);

@@ -136,6 +136,8 @@ export function declareDesign(file: string, ground: Ground) {
     portal: setOf('device'),
     /** A submission with this number is under way. */
     inFlight: setOf('pasid'),
+    /** The space that it was meant for. */
+    meantFor: reference('space').per('pasid'),
     /** It arrived where it was not meant to. */
     misdelivered: flag(),
     msr: reference('pasid'),

@@ -1,5 +1,5 @@
 /** Small worlds with mediated devices: those of Intel's scalable IOV, and those that only software isolates. */
-import { mdev, parentOf, pdev, type SetupDraft, type SetupStep, swmdev } from './setup.ts';
+import { mdev, type PreludeStep, parentOf, pdev, type SetupDraft, type SetupStep, swmdev } from './setup.ts';
 import type { Verb } from './verb.ts';
 
 const PLAIN: readonly Verb[] = ['alloc', 'alloc-enforced'];
@@ -7,6 +7,16 @@ const PASIDS: readonly Verb[] = ['attach-vpasid', 'detach-pasid'];
 /** What some proposals need before a number can be attached at all. */
 const NUMBERS: readonly Verb[] = ['alloc-pasid', 'alloc-global-pasid', 'free-pasid'];
 const ENQCMD = { enqcmd: true };
+
+/** A space of the kernel's, as the proposal makes them. */
+function plainSpace(space: number): PreludeStep {
+  return {
+    anyOf: [
+      ['alloc', space, 0],
+      ['alloc-enforced', space, 0],
+    ],
+  };
+}
 
 /** One context, and each of these devices bound to it, with the number of its default address space. */
 function bound(...devices: readonly (readonly [device: number, wire: number])[]): SetupStep[] {
@@ -95,18 +105,8 @@ export function mediatedSetups() {
       spaces: 2,
       pasids: 3,
       pages: 1,
-      verbs: [
-        ...PLAIN,
-        'destroy',
-        ...PASIDS,
-        ...NUMBERS,
-        'open-portal',
-        'cpu-map',
-        'cpu-unmap',
-        'cpu-submits',
-        'cpu-drains',
-      ],
-      prelude: [...bound([1, 0]), ['enable-translation']],
+      verbs: [...PASIDS, ...NUMBERS, 'open-portal', 'cpu-map', 'cpu-unmap', 'cpu-submits', 'cpu-drains'],
+      prelude: [...bound([1, 0]), plainSpace(0), plainSpace(1), ['enable-translation']],
     },
   } satisfies Readonly<Record<string, SetupDraft>>;
 }

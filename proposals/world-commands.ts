@@ -1,8 +1,8 @@
 /** What happens around every proposal in the same way: descriptors are opened, guests write tables, devices do DMA. */
 import { translates } from './design-hardware.ts';
-import type { SpaceState } from './design-state.ts';
+import type { DesignState, SpaceState } from './design-state.ts';
 import { command, type DesignCommand, type Refusal } from './proposal.ts';
-import { traitsOf } from './setup.ts';
+import { type Ground, traitsOf } from './setup.ts';
 
 const SOURCE = 'PCI, ATS and PRI; the same for every proposal';
 
@@ -33,6 +33,22 @@ function isGuestsTable(kind: SpaceState): boolean {
 /** A table that a process or a VM has anyway. */
 function isShared(kind: SpaceState): boolean {
   return kind === 'mm' || kind === 'kvm';
+}
+
+/** What a guest means by a vPASID: the space that its devices with a portal reach with it; undefined where they differ. */
+function spaceMeant(state: DesignState, ground: Ground, pasid: number): number | undefined {
+  const portals = ground.devices.filter((device) => state.portal.has(device));
+  const [space, ...others] = portals.map((device) => state.attachedAt.get(device, pasid));
+  return others.every((other) => other === space) ? space : undefined;
+}
+
+/** Whether a submission meets a space that it was not meant for. One that meets none is a PCIe error, which harms nobody. */
+function arrivesElsewhere(state: DesignState, ground: Ground, wire: number): boolean {
+  const meant = state.meantFor.get(wire);
+  return ground.devices.some((device) => {
+    const space = state.pasidRoute.get(traitsOf(ground, device).rid, wire);
+    return state.portal.has(device) && meant !== undefined && space !== undefined && space !== meant;
+  });
 }
 
 export const WORLD_COMMANDS: readonly DesignCommand[] = [
@@ -133,19 +149,22 @@ export const WORLD_COMMANDS: readonly DesignCommand[] = [
     name: 'ENQCMD',
     on: 'guest',
     source: 'V2 1.4.2; SET <20210331145056.760478ca@...>',
-    decide: (state, { pasid }) => {
+    decide: (state, { pasid }, ground) => {
       if (state.portal.size() === 0) return NO_PORTAL;
       const wire = state.translation.get() ? state.cpuMap.get(pasid) : pasid;
       if (wire === undefined || state.inFlight.has(wire)) return NO_PORTAL;
-      return [{ type: 'Submitted', wire }];
+      return [{ type: 'Submitted', wire, space: spaceMeant(state, ground, pasid) }];
     },
   }),
   command('cpu-drains', {
     name: 'the submission arrives',
     on: 'hardware',
     source: 'SET <20210331145056.760478ca@...>',
-    decide: (state, { pasid }) =>
-      state.inFlight.has(pasid) ? [{ type: 'Drained', wire: pasid }] : NOT_IN_FLIGHT,
+    decide: (state, { pasid }, ground) => {
+      if (!state.inFlight.has(pasid)) return NOT_IN_FLIGHT;
+      const stray = arrivesElsewhere(state, ground, pasid);
+      return [{ type: 'Drained', wire: pasid }, ...(stray ? [{ type: 'Misdelivered' } as const] : [])];
+    },
   }),
   command('others-take', {
     name: 'another process takes a number',

@@ -103,7 +103,9 @@ export const enqcmdProperties: readonly StateProperty[] = [
     needs: [['cpu-map']],
     unreached: NO_SUB_DEVICES,
     arises: (look) => look.ground.pasids.some((wire) => isStale(look, wire)),
-    holds: (look) => !look.ground.pasids.some((wire) => isStale(look, wire) && isGivenOut(look, wire)),
+    holds: (look) =>
+      !look.state.misdelivered.get() &&
+      !look.ground.pasids.some((wire) => isStale(look, wire) && isGivenOut(look, wire)),
   },
 ];
 
