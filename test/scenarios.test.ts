@@ -136,8 +136,8 @@ const KNOWN: readonly (readonly [string, string, Answer])[] = [
   ['ioasid-set', 'mdevs-enqcmd', INTEL('refused; number 3; none')],
   // Nicolin Chen, S1: what was told of the first device does not hold for the second.
   ['iommufd-mainline', 'S1-frozen', 'PASIDs no (of the IOMMU: yes); PASIDs yes (of the IOMMU: yes)'],
-  // Jacob Pan: the number of a submission under way is given to another.
-  ['iommu-rfc-v2', 'S4-in-flight', INTEL('number 3; accepted; number 3')],
+  // Jacob Pan: the number of a submission under way is given to another, whose memory it then meets.
+  ['iommu-rfc-v2', 'S4-in-flight', INTEL('17: a submission arrived elsewhere')],
 ];
 
 describe('the answers that the mails give', () => {
