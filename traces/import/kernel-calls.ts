@@ -1,7 +1,7 @@
 /** Events of a kernel trace put together to the calls of a recording: entry and return of each thread, descriptors, losses. */
-import { IOMMU_FAULT_QUEUE_ALLOC, IOMMU_TEST_CMD, IOMMU_VEVENTQ_ALLOC } from '../../events/ioctl-number.ts';
 import { issuedBy } from '../new-descriptor.ts';
 import type { FdKind, HexNumber, MmapLine, OpenLine, RecordedLine } from '../recording.ts';
+import { kindIssuedBy, kindOfPath } from './descriptor-kind.ts';
 import { IOCTL_TYPE, ioctlLine } from './ioctl-line.ts';
 import type {
   IoctlProbes,
@@ -20,25 +20,11 @@ import { TaskTable } from './task-table.ts';
 /** Receives a line, and the line of the capture that completed it. */
 export type LineSink = (line: RecordedLine) => void;
 
-const DEVICE_FOLDER = '/dev/vfio/devices/';
 const O_CLOEXEC = 0x8_0000;
 /** F_DUPFD and F_DUPFD_CLOEXEC. */
 const DUPLICATING: ReadonlySet<number> = new Set([0, 1030]);
 /** A thread's own events come in order; those of several CPUs may be read a little out of order. */
 const DISORDER_NS = 10_000_000;
-
-const ISSUERS: Readonly<Record<number, FdKind>> = {
-  [IOMMU_FAULT_QUEUE_ALLOC]: 'fault',
-  [IOMMU_VEVENTQ_ALLOC]: 'eventq',
-  [IOMMU_TEST_CMD]: 'access',
-};
-
-/** What the descriptor of an opened path is; undefined for files that the model does not follow. */
-export function kindOfPath(path: string): FdKind | undefined {
-  if (path === '/dev/iommu') return 'iommufd';
-  if (path === '/dev/vfio/vfio') return 'vfio-container';
-  return path.startsWith(DEVICE_FOLDER) ? 'vfio-dev' : undefined;
-}
 
 export class KernelCalls {
   private readonly sink: LineSink;
@@ -215,7 +201,7 @@ export class KernelCalls {
       if (line !== undefined) this.hand(line);
     });
     if (line === undefined || line.ret !== 0) return;
-    const kind = ISSUERS[Number(line.req)];
+    const kind = kindIssuedBy(Number(line.req));
     const issued = kind === undefined ? -1 : issuedBy(line);
     if (kind !== undefined && issued >= 0) task.process.fds.set(issued, { kind, closesOnExec: true });
   }
