@@ -46,6 +46,8 @@ const REASONS: Reasons = {
   'vfio-set-iommu/capability': 'the no-IOMMU mode is not modelled: no call turns it on',
   'fault-read/fault': 'recordings do not hold the address of a read, so programs do not choose it',
   'veventq-read/fault': 'recordings do not hold the address of a read, so programs do not choose it',
+  'hw-queue-alloc/contiguity':
+    'no recording holds physical addresses: a replay supposes this refusal, a program cannot expect it',
   'ioas-change-process/memlock':
     'needs pages of a file, pinned by somebody who may lock more than the caller, and no other pages',
   'area-split/dmabuf': 'needs a dma-buf in the compat IOAS after VFIO_SET_IOMMU TYPE1',
