@@ -1,6 +1,6 @@
 /** IOMMU_DESTROY: any object whose only reference is the table's own. */
 import type { Destroy } from '../events/ioas-command.ts';
-import { done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import { done, type Outcome, refuse, undetermined } from '../events/outcome.ts';
 import { mockDestroyEvents } from './binding.ts';
 import { mustBe, objectAt, type Veventq } from './objects.ts';
 import { refuses, type Site } from './site.ts';
@@ -23,7 +23,7 @@ export function decideDestroy(site: Site, command: Destroy): Outcome {
 
 /**
  * The recorder follows event queue descriptors by the wrong number, so their closes can go unseen. Where the recording itself
- * shows that (the number comes back), an open descriptor is no fact.
+ * shows that (the number comes back) or lets it be expected (another queue is wanted next), an open descriptor is no fact.
  */
 function unseenClose(site: Site, queue: Veventq): Outcome | undefined {
   if (queue.phase !== 'open' || queue.users !== 2) return undefined;
@@ -31,9 +31,10 @@ function unseenClose(site: Site, queue: Veventq): Outcome | undefined {
   for (const [fd, fileId] of process.fds) {
     const file = world.files.get(fileId);
     if (file?.kind !== 'eventq' || file.objectId !== queue.id || file.contextId !== site.context.id) continue;
-    if (!process.closesUnseen && !site.reissued(fd)) return undefined;
+    const doubtful = process.closesUnseen || site.reissued(fd) || site.remade?.(queue.viommuId);
+    if (!doubtful) return undefined;
     const noticed = { type: 'UnseenCloseNoticed', pid: process.pid } as const;
-    if (refuses(site)) return refuseAfter('destroy/users', [noticed]);
+    if (refuses(site)) return refuse('destroy/users');
     if (!site.trusting && site.supposing === undefined) {
       return undetermined(`whether descriptor ${fd} of event queue ${queue.id} is still open`, [noticed]);
     }

@@ -43,6 +43,8 @@ export interface Site {
   supposing?: Supposition | undefined;
   /** Whether the lines to come hand this descriptor number out again without a close before. */
   reissued: (fd: number) => boolean;
+  /** Without results: whether the next call asks this vIOMMU for another event queue. */
+  remade?: (viommuId: number) => boolean;
   /** With `trusting`: the IOVA that the kernel chose. */
   adoptedIova: bigint | undefined;
   /** With `denied`: the entries that the kernel handled before it refused. */

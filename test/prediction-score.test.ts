@@ -10,6 +10,8 @@ const recordings: Readonly<Record<string, number>> = {
   'kernel-7.3.4/threads/two-threads.jsonl.gz': 122,
   'kernel-7.3.4/threads/three-threads.jsonl.gz': 88,
   'kernel-7.3.4/warned/fuzz-warned.jsonl.gz': 0,
+  'kernel-7.3.4/ftrace/fuzz.jsonl.gz': 5,
+  'kernel-7.3.4/selftest/241-iommufd_viommu.mock_viommu.vdevice_alloc.jsonl.gz': 3,
   'kernel-7.3.4/vfio-smmuv3/smmuv3-000001.jsonl.gz': 0,
   'kernel-6.12.117/deep/deep-005001.jsonl.gz': 0,
 };
@@ -20,7 +22,7 @@ describe('without results', () => {
     async (name, most) => {
       const score = emptyScore();
       await addScore(score, join(CORPUS, name));
-      expect(score.calls).toBeGreaterThan(100);
+      expect(score.calls).toBeGreaterThan(20);
       expect(score.wrong).toEqual([]);
       expect(undeterminedIn(score)).toBeLessThanOrEqual(most);
     },

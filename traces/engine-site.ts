@@ -1,4 +1,6 @@
 /** The site that the engine fills anew for each call: who calls, on which descriptor, with which bytes. */
+
+import { IOMMU_VEVENTQ_ALLOC } from '../events/ioctl-number.ts';
 import type { AddressSpace } from '../machines/address-space.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
@@ -8,6 +10,9 @@ import { processOf } from '../reducers/process.ts';
 import { issuedBy } from './new-descriptor.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
 import { StructBuffer } from './struct-buffer.ts';
+
+/** Where VEVENTQ_ALLOC names its vIOMMU, in hex digits. */
+const VIOMMU_DIGITS = [16, 24] as const;
 
 const NO_FILE: OpenFile = {
   id: 0,
@@ -48,6 +53,7 @@ export class EngineSite implements Site {
   file: OpenFile = NO_FILE;
   structLength = 0;
   secondLacking = false;
+  private resultKnown = true;
   /** Whether a decider wanted to see the second buffer of this call. */
   secondAsked = false;
   descriptor: DescriptorFact | undefined = undefined;
@@ -94,6 +100,15 @@ export class EngineSite implements Site {
     return false;
   };
 
+  readonly remade = (viommuId: number): boolean => {
+    const { pid } = this.process;
+    if (this.resultKnown) return false;
+    const next = this.upcoming.find((line) => line.ev === 'ioctl' && line.pid === pid);
+    if (next?.ev !== 'ioctl' || Number(next.req) !== IOMMU_VEVENTQ_ALLOC) return false;
+    const word = Buffer.from(next.in.slice(...VIOMMU_DIGITS), 'hex');
+    return word.length === 4 && word.readUInt32LE(0) === viommuId;
+  };
+
   /** A call of `pid` on `fd`; answers the open file, if the descriptor has a lineage. */
   arrive(pid: number, fd: number): OpenFile | undefined {
     const { world } = this;
@@ -122,6 +137,7 @@ export class EngineSite implements Site {
     this.struct.load(line.in);
     this.secondBytes = undefined;
     this.secondAsked = false;
+    this.resultKnown = line.ret !== undefined;
     this.secondLacking = line.lacks?.second === true;
     if (line.ptrIn === undefined) return;
     this.secondBuffer.load(line.ptrIn);

@@ -46,8 +46,24 @@ export function newDescriptor(
   }
   let fd = 0;
   while (process.fds.has(fd) || process.foreign.has(fd)) fd++;
+  if (line.ret !== undefined) return fd;
   const kind = KIND[entry.type];
-  return line.ret !== undefined || kind === undefined ? fd : (unseenlyFree(world, numbers, kind, fd) ?? fd);
+  const free = leftOver(world, process, fd) ?? (kind && unseenlyFree(world, numbers, kind, fd));
+  return free ?? fd;
+}
+
+/**
+ * The lowest number below the expected one that looks taken by an event queue whose iommufd is closed: who closes that has
+ * closed its queues, and their closes are not told.
+ */
+function leftOver(world: World, process: Process, expected: number): number | undefined {
+  const files = [...process.fds.keys()].map((fd) => ({ fd, file: openFileAt(world, process, fd) }));
+  const alive = new Set<number>();
+  for (const { file } of files) if (file?.kind === 'iommufd') alive.add(file.contextId);
+  const left = files.filter(
+    ({ fd, file }) => fd < expected && file?.kind === 'eventq' && !alive.has(file.contextId),
+  );
+  return left.length === 0 ? undefined : Math.min(...left.map(({ fd }) => fd));
 }
 
 /**
