@@ -91,7 +91,7 @@ export const generalProperties: readonly PropertySpec[] = [
   }),
   general({
     id: 'G06',
-    says: 'a device is bound when it is open, to a context that is open, and only once',
+    says: 'a device is bound when it is open, to a context that is open, and to each only once',
     setups: ['routes', 'groups'],
     needs: [['bind']],
     arises: (look) => someDevice(look, (device) => isBound(look, device)),
@@ -100,7 +100,9 @@ export const generalProperties: readonly PropertySpec[] = [
         look.ground.contexts.every(
           (context) =>
             !look.accepts('bind', { device, context }) ||
-            (look.state.device.get(device) === 'open' && look.state.contextOpen.has(context)),
+            (look.state.device.get(device) !== 'closed' &&
+              look.state.contextOpen.has(context) &&
+              !isBoundTo(look, device, context)),
         ),
       ),
   }),
