@@ -244,6 +244,11 @@ export class ReplayEngine {
     return { outcome, out, ptrOut, difference };
   }
 
+  /** Whether the last call may have gone otherwise; see takeFork(). */
+  get forks(): boolean {
+    return this.fork !== undefined;
+  }
+
   /** How else the last call may have gone, if the model could not tell and the recording does not. */
   takeFork(): Fork | undefined {
     const { fork } = this;

@@ -142,6 +142,7 @@ export class Hypotheses {
 
   private alone(line: RecordedLine): CallResult | undefined {
     const result = this.main.feed(line);
+    if (!this.main.forks) return result;
     const answers = new Map<Alternative, CallResult>();
     this.divide(this.own, answers, result);
     return this.hold(result, answers);

@@ -6,6 +6,7 @@ import { compressionOf, type Decoder, decoderFor, type Sink } from './read-compr
 import { TraceFormatError } from './trace-format-error.ts';
 
 const MiB = 1 << 20;
+const NEWLINE = 0x0a;
 /** A stream costs more than the whole decompression of a small file. */
 const SMALL_FILE = 4 * MiB;
 const SMALL_CONTENT = 64 * MiB;
@@ -36,14 +37,23 @@ export async function readChunks(path: string, sink: Sink, options: ReadOptions 
   const small = path === '-' ? undefined : readSmall(path);
   if (small) {
     const { content, fileSize } = small;
-    for (let from = 0; from < content.length; from += MiB) {
-      if (sink.write(content.subarray(from, from + MiB)) === 'stop') return;
+    for (let from = 0; from < content.length; ) {
+      const to = chunkEnd(content, from);
+      if (sink.write(content.subarray(from, to)) === 'stop') return;
+      from = to;
       await setImmediate();
     }
     options.onBytes?.(fileSize);
     return;
   }
   await pump(path, sink, options);
+}
+
+/** Where the chunk from `from` on ends: with a line, if there is one, so that no line has to be put together again. */
+function chunkEnd(content: Buffer, from: number): number {
+  const chunk = content.subarray(from, from + MiB);
+  const lines = chunk.lastIndexOf(NEWLINE) + 1;
+  return from + (lines > 0 ? lines : chunk.length);
 }
 
 async function pump(path: string, sink: Sink, options: ReadOptions): Promise<void> {

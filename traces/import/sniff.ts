@@ -28,9 +28,11 @@ export class ContentSniffer implements Sink {
   readonly write = (chunk: Uint8Array): 'stop' | undefined => {
     if (this.decided === 'text') return this.text.write(chunk);
     if (this.decided === 'dat') return this.hold(Buffer.from(chunk));
+    // Nearly every file is a text, and its first chunk shows it: nothing of that is copied.
+    if (this.head.length === 0 && !beginsAsDat(chunk)) return this.flush(chunk);
     this.head = Buffer.concat([this.head, chunk]);
     const length = Math.min(this.head.length, DAT_MAGIC.length);
-    if (!this.head.subarray(0, length).equals(DAT_MAGIC.subarray(0, length))) return this.flush();
+    if (!beginsAsDat(this.head)) return this.flush(this.head);
     if (length < DAT_MAGIC.length) return undefined;
     this.decided = 'dat';
     this.plain = this.path !== '-' && startsPlain(this.path, this.file);
@@ -39,14 +41,13 @@ export class ContentSniffer implements Sink {
 
   /** The content ends. A source for a trace.dat; undefined for a text, all of which was handed on. */
   finish(): ByteSource | undefined {
-    if (this.decided === undefined) this.flush();
+    if (this.decided === undefined) this.flush(this.head);
     if (this.decided !== 'dat') return undefined;
     return this.plain ? fileSource(this.file, this.path) : memorySource(this.file, Buffer.concat(this.held));
   }
 
-  private flush(): 'stop' | undefined {
+  private flush(head: Uint8Array): 'stop' | undefined {
     this.decided = 'text';
-    const { head } = this;
     this.head = Buffer.alloc(0);
     return head.length === 0 ? undefined : this.text.write(head);
   }
@@ -59,6 +60,12 @@ export class ContentSniffer implements Sink {
     }
     this.held.push(bytes);
   }
+}
+
+/** Whether the bytes are the magic number of a trace.dat, as far as they go. */
+function beginsAsDat(bytes: Uint8Array): boolean {
+  const length = Math.min(bytes.length, DAT_MAGIC.length);
+  return DAT_MAGIC.compare(bytes, 0, length, 0, length) === 0;
 }
 
 /** Whether the file on the disk itself begins as a trace.dat. */
