@@ -13,9 +13,10 @@ export type OnViolation = (line: RecordedLine, violation: Violation, context: nu
 /** The contexts that the events of one call changed. */
 function touchedBy(events: readonly Event[]): number[] {
   const touched: number[] = [];
-  for (const event of events)
-    if ('context' in event && event.context !== 0 && !touched.includes(event.context))
-      touched.push(event.context);
+  for (const event of events) {
+    const { context = 0 }: { type: string; context?: number } = event;
+    if (context !== 0 && !touched.includes(context)) touched.push(context);
+  }
   return touched;
 }
 
