@@ -12,7 +12,7 @@ function bound(...devices: readonly number[]): SetupStep[] {
   ];
 }
 
-type CapabilitySetupId = 'capabilities' | 'reports' | 'mixed-group' | 'processes' | 'migration';
+type CapabilitySetupId = 'capabilities' | 'widths' | 'reports' | 'mixed-group' | 'processes' | 'migration';
 
 /** `devices`: how many a process may bind. */
 export function capabilitySetups(devices: number): Readonly<Record<CapabilitySetupId, SetupDraft>> {
@@ -26,6 +26,29 @@ export function capabilitySetups(devices: number): Readonly<Record<CapabilitySet
       pages: 2,
       verbs: ['alloc', 'alloc-enforced', 'destroy', 'attach', 'detach', 'map', 'unmap'],
       prelude: bound(0, 1, 2),
+    },
+    widths: {
+      says: 'two devices, one of which has fewer PASID bits, bound to a context or to a process',
+      devices: [pdev(0), pdev(1, { fewPasids: true })],
+      contexts: 1,
+      spaces: 1,
+      pasids: 2,
+      pages: 1,
+      verbs: [
+        'open-device',
+        'close-device',
+        'bind',
+        'alloc',
+        'alloc-enforced',
+        'destroy',
+        'attach-pasid',
+        'detach-pasid',
+        'alloc-pasid',
+        'alloc-global-pasid',
+        'bind-process',
+        'unbind-process',
+      ],
+      prelude: [['open-context', 0]],
     },
     reports: {
       says: 'what is told of devices behind two IOMMUs: PASIDs in both, in one of both, in neither',

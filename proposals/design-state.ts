@@ -48,11 +48,13 @@ function classesOf({ traits, mates, devices }: Ground): number[][] {
 function sortsOf(ground: Ground): Readonly<Record<'context' | 'device' | 'space' | 'pasid' | 'page', Sort>> {
   const { setup, devices } = ground;
   const narrow = ground.traits.some((traits) => traits.narrow);
+  const few = ground.traits.some((traits) => traits.fewPasids);
   return {
     context: interchangeable(setup.contexts),
     device: interchangeable(devices.length, classesOf(ground)),
     space: interchangeable(setup.spaces),
-    pasid: interchangeable(setup.pasids),
+    // Nor a device with fewer PASID bits the last number.
+    pasid: interchangeable(setup.pasids, [ground.pasids.slice(0, few ? -1 : undefined)]),
     // A narrow device cannot reach the last page.
     page: interchangeable(setup.pages, [ground.pages.slice(0, narrow ? -1 : undefined)]),
   };

@@ -3,7 +3,7 @@ import type { Arguments, Command, Model, Property } from '../explore/model.ts';
 import { ModelError } from '../explore/model-error.ts';
 import { type Bench, reduceDesign } from './design-reduce.ts';
 import { type DesignDeclaration, type DesignState, declareDesign } from './design-state.ts';
-import type { Look, StateProperty } from './property.ts';
+import type { Look, SearchedProperty } from './property.ts';
 import { type Decision, type DesignCommand, isRefusal, lifecyclesOf, type Proposal } from './proposal.ts';
 import { type Ground, groundOf, type Platform, type Setup, type SetupStep } from './setup.ts';
 import { type Args, PARAM_SORTS, type Param, VERBS, type Verb } from './verb.ts';
@@ -63,8 +63,8 @@ export function arisesName(id: string): string {
   return `${id} arises`;
 }
 
-/** The model of a design with these properties: each `always`, and `sometimes` the situation that it speaks of. */
-export function modelOf(design: Design, properties: readonly StateProperty[]): Model {
+/** The model of a design with these properties: each as `always` or `leadsTo`, and as `sometimes` the situation that it speaks of. */
+export function modelOf(design: Design, properties: readonly SearchedProperty[]): Model {
   const { proposal, ground } = design;
   const declaration = declareDesign(proposal.file, ground);
   return declaration.model({
@@ -90,6 +90,7 @@ function searchCommand(design: Design, declaration: DesignDeclaration, verb: Ver
   return [
     declaration.command(searchName(found), sorts, {
       lane: laneOf(found, params),
+      fair: design.ground.setup.fair?.includes(verb) ? 'instance' : 'none',
       guard: (state, args) => !isRefusal(decide(state, args)),
       effect: (state, args) => applyDecision(design, state, decide(state, args)),
     }),
@@ -104,8 +105,21 @@ function laneOf({ on }: DesignCommand, params: readonly Param[]): string {
 function searchProperties(
   design: Design,
   declaration: DesignDeclaration,
-  property: StateProperty,
+  property: SearchedProperty,
 ): Property[] {
+  if (property.kind === 'leads-to') {
+    const { id, source, from, to } = property;
+    const ask =
+      (question: typeof from) =>
+      (state: DesignState, { device }: Readonly<{ device: number }>): boolean =>
+        question(lookAt(design, state), device);
+    const arises = (state: DesignState): boolean =>
+      design.ground.devices.some((device) => ask(from)(state, { device }));
+    return [
+      declaration.leadsTo(id, { device: 'device' }, { source, from: ask(from), to: ask(to) }),
+      declaration.sometimes(arisesName(id), arises),
+    ];
+  }
   return [
     declaration.always(property.id, (state) => property.holds(lookAt(design, state)), property.source),
     declaration.sometimes(arisesName(property.id), (state) => property.arises(lookAt(design, state))),

@@ -2,7 +2,7 @@
 
 import { capabilityProperties } from './properties/capabilities.ts';
 import { enqcmdProperties } from './properties/enqcmd.ts';
-import { faultProperties } from './properties/faults.ts';
+import { faultProperties, promiseProperties } from './properties/faults.ts';
 import { generalProperties } from './properties/general.ts';
 import { generalMemoryProperties } from './properties/general-memory.ts';
 import { groupProperties } from './properties/groups.ts';
@@ -33,5 +33,5 @@ export const PROPERTIES: readonly PropertySpec[] = [
     ...mediatedProperties,
     ...enqcmdProperties,
   ]),
-  ...sorted([...generalProperties, ...generalMemoryProperties, ...numberProperties]),
+  ...sorted([...generalProperties, ...generalMemoryProperties, ...numberProperties, ...promiseProperties]),
 ];

@@ -34,20 +34,35 @@ type PropertyBase = Readonly<{
   outcome: string;
 }>;
 
-/** A property of every state that can be reached. */
-export type StateProperty = PropertyBase &
+/** A property that a search decides. */
+type SearchedBase = PropertyBase &
   Readonly<{
-    kind: 'state';
     /** Where it is looked for. */
     setups: readonly SetupId[];
     /** Words without which its situation cannot be brought about: one of each list. */
     needs: readonly (readonly Verb[])[];
+    /** Why its situation cannot be reached on some platforms, whatever is proposed. */
+    unreached?: Readonly<Partial<Record<Platform, string>>>;
+  }>;
+
+/** A property of every state that can be reached. */
+export type StateProperty = SearchedBase &
+  Readonly<{
+    kind: 'state';
     /** The situation that it speaks of; where none is reached, it says nothing. */
     arises: (look: Look) => boolean;
-    /** Why it cannot be reached on some platforms, whatever is proposed. */
-    unreached?: Readonly<Partial<Record<Platform, string>>>;
     holds: (look: Look) => boolean;
   }>;
+
+/** A promise to each device: whenever `from` holds, `to` holds then or later, if the fair words of the setup get their turn. */
+export type PromiseProperty = SearchedBase &
+  Readonly<{
+    kind: 'leads-to';
+    from: (look: Look, device: number) => boolean;
+    to: (look: Look, device: number) => boolean;
+  }>;
+
+export type SearchedProperty = StateProperty | PromiseProperty;
 
 /** A property of the commands themselves. */
 export type ShapeProperty = PropertyBase &
@@ -62,4 +77,4 @@ export type ShapeJudgement = Readonly<{
   why: string;
 }>;
 
-export type PropertySpec = StateProperty | ShapeProperty;
+export type PropertySpec = SearchedProperty | ShapeProperty;

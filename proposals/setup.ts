@@ -22,6 +22,8 @@ export type DeviceTraits = Readonly<{
   pasid: boolean;
   /** The IOMMU behind it has PASIDs enabled. */
   iommuPasid: boolean;
+  /** Fewer PASID bits than others have: the last number is beyond it. */
+  fewPasids: boolean;
   /** PCI deferrable memory writes: a guest may submit with ENQCMD. */
   enqcmd: boolean;
   /** ATS and PRI: the device can take a page fault. */
@@ -50,6 +52,8 @@ export type Setup = Readonly<{
   pasids: number;
   pages: number;
   verbs: readonly Verb[];
+  /** Words that get their turn in the end, each with all its arguments (weak fairness); for promises. */
+  fair?: readonly Verb[];
   /** Steps that were taken before the search begins. A step that a proposal has no word for is left out. */
   prelude: readonly PreludeStep[];
 }>;
@@ -77,6 +81,7 @@ const PDEV: DeviceTraits = {
   iommu: 0,
   pasid: true,
   iommuPasid: true,
+  fewPasids: false,
   enqcmd: false,
   pri: true,
   forceSnoop: true,
@@ -134,6 +139,11 @@ export function siblingsOf(ground: Ground, device: number): readonly number[] {
   return ground.devices.filter(
     (other) => other !== device && ground.traits[other]?.kind === 'mdev' && ground.traits[other].rid === rid,
   );
+}
+
+/** Whether a number has no more bits than the device has. */
+export function fitsPasid(ground: Ground, device: number, pasid: number): boolean {
+  return !traitsOf(ground, device).fewPasids || pasid < ground.pasids.length - 1;
 }
 
 export function matesOf(ground: Ground, device: number): readonly number[] {

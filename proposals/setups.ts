@@ -26,7 +26,9 @@ export type SetupId =
   | 'caches'
   | 'caches-moved'
   | 'faults'
+  | 'answers'
   | 'capabilities'
+  | 'widths'
   | 'reports'
   | 'mixed-group'
   | 'processes'
@@ -198,6 +200,17 @@ export function setupsFor(platform: Platform, devices = 2): ReadonlyMap<SetupId,
       pasids: 1,
       pages: 1,
       verbs: ['fault', 'report-fault', 'respond', 'attach', 'detach', 'close-device'],
+      prelude: nested(0, 1),
+    },
+    answers: {
+      says: 'two devices on a guest’s page table, with reports and answers that get their turn',
+      devices: several(2),
+      contexts: 1,
+      spaces: 2,
+      pasids: 1,
+      pages: 1,
+      verbs: ['fault', 'report-fault', 'respond', 'attach', 'detach', 'close-device'],
+      fair: ['report-fault', 'respond'],
       prelude: nested(0, 1),
     },
   };

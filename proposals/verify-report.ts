@@ -1,5 +1,6 @@
 /** What a verification says, as text and as the JSON of docs/CLI.md. */
 import { differences } from '../explore/model-snapshot.ts';
+import type { Trace } from '../explore/search-trace.ts';
 import type { DesignVerdict, Verification } from './verify.ts';
 
 /** How parts of the text are marked; see cli/terminal.ts. */
@@ -25,6 +26,7 @@ export function verificationJson(verification: Verification, elapsedMs: number):
       ...(bounded ? { bounded } : {}),
       ...(why === undefined ? {} : { why }),
       ...(setup === undefined ? {} : { setup }),
+      ...(trace?.loop === undefined ? {} : { loop: trace.loop }),
       counterexample: trace?.steps.map(({ label }) => label) ?? [],
       length: trace?.steps.length ?? 0,
     })),

@@ -6,7 +6,7 @@ import type { PropertyVerdict, SearchResult } from '../explore/search-result.ts'
 import type { Trace } from '../explore/search-trace.ts';
 import { arisesName, type Design, designOf, modelOf, searchName } from './model-of.ts';
 import { PROPERTIES } from './properties.ts';
-import type { PropertyId, PropertySpec, StateProperty } from './property.ts';
+import type { PropertyId, PropertySpec, SearchedProperty } from './property.ts';
 import type { Proposal } from './proposal.ts';
 import type { Platform } from './setup.ts';
 import { type SetupId, setupsFor } from './setups.ts';
@@ -120,7 +120,7 @@ function plansFor(
 ): Plan[] {
   return [...setupsFor(platform, devices)].flatMap(([id, setup]) => {
     const design = designOf(proposal, platform, setup);
-    const here = asked.filter((one): one is StateProperty => isLookedAt(one, id, design));
+    const here = asked.filter((one): one is SearchedProperty => isLookedAt(one, id, design));
     return here.length === 0 ? [] : [{ setup: id, model: modelOf(design, here) }];
   });
 }
@@ -143,11 +143,11 @@ function total(results: readonly SearchResult[], of: (result: SearchResult) => n
 
 /** Whether the words that a property needs are there. */
 function isLookedAt(property: PropertySpec, setup: SetupId, { proposal }: Design): boolean {
-  if (property.kind !== 'state' || !property.setups.includes(setup)) return false;
+  if (property.kind === 'shape' || !property.setups.includes(setup)) return false;
   return missingWords(proposal, property).length === 0;
 }
 
-function missingWords(proposal: Proposal, { needs }: StateProperty): readonly (readonly Verb[])[] {
+function missingWords(proposal: Proposal, { needs }: SearchedProperty): readonly (readonly Verb[])[] {
   return needs.filter((any) => !any.some((verb) => proposal.commands.some((one) => one.verb === verb)));
 }
 

@@ -3,7 +3,7 @@ import { isTooNarrow, reaches } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
-import { type Ground, matesOf, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, matesOf, traitsOf } from '../setup.ts';
 import { blockGroup, boundMates, isViable, releaseGroup, routeGroup } from '../slots.ts';
 import { isLegal } from './matrix.ts';
 import * as rules from './rules.ts';
@@ -200,6 +200,7 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
       if (refused !== undefined) return refused;
       const { rid, pasid: has, iommuPasid } = traitsOf(ground, device);
       if (!has || !iommuPasid) return rules.NO_PASID;
+      if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
       if (state.attachedAt.get(device, pasid) !== undefined) return rules.SLOT_TAKEN;
       return [
         { type: 'PasidAttached', device, space, pasid, wire: pasid },

@@ -41,6 +41,7 @@ export const MATE_ELSEWHERE = rule(
   PLAN,
 );
 export const NOT_ATTACHED = rule('device-attached', 'it is attached to no IOASID in this way', PLAN);
+export const BEYOND_WIDTH = rule('pasid-width', 'the device has fewer PASIDs', 'V1 section 4 [D]');
 export const NO_PASID = rule('device-pasid', 'the device or its IOMMU has no PASIDs', 'V1 section 4');
 export const OVERLAPS = rule('map-free', 'part of the range is mapped', 'V1 section 2: as type1v2');
 export const NOT_MAPPED = rule('unmap-exact', 'no mapping has just this range', 'V1 section 2: as type1v2');

@@ -3,7 +3,7 @@ import { hasPasids, hasWire, isHeldByPasid, isOnlyWay, isWireUnused } from '../a
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
-import { type Ground, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, traitsOf } from '../setup.ts';
 import { isWireFree } from '../slots.ts';
 import { activate, detachPasidEvents } from './attach.ts';
 import { whyNotReach } from './devices.ts';
@@ -43,6 +43,7 @@ function whyNotPasid(
   const refused = whyNotReach(state, ground, device, space);
   if (refused !== undefined) return refused;
   if (!hasPasids(ground, device)) return rules.NO_PASID;
+  if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
   return state.attachedAt.get(device, pasid) === undefined ? undefined : rules.SLOT_TAKEN;
 }
 

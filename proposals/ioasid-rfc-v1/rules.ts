@@ -79,6 +79,7 @@ export const CHILD_ATTACHED = rule(
   'the device is attached to a child, which needs its parent',
   'V1 section 2, IOASID_CREATE_NESTING [D]',
 );
+export const BEYOND_WIDTH = rule('pasid-width', 'the device has fewer PASIDs', 'V1 section 4 [D]');
 export const NO_PASID = rule('device-pasid', 'the device or its IOMMU has no PASIDs', 'V1 section 4');
 export const KIND_FIXED = rule(
   'ioasid-kind',

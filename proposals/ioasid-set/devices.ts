@@ -3,7 +3,7 @@ import { hasPasids } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
-import { type Ground, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, traitsOf } from '../setup.ts';
 import { blockGroup, boundMates, isViable, isWireFree, releaseGroup } from '../slots.ts';
 import * as rules from './rules.ts';
 import { freed, leaveAll } from './slots.ts';
@@ -122,6 +122,7 @@ function whyNotProcess(
 ): Refusal | undefined {
   const { pri, rid } = traitsOf(ground, device);
   if (!hasPasids(ground, device) || !pri) return rules.NOT_FOR_PROCESS;
+  if (!fitsPasid(ground, device, wire)) return rules.BEYOND_WIDTH;
   if (state.process.has(device)) return rules.PROCESS_BOUND;
   if (!state.allocated.has(wire)) return rules.NO_NUMBER;
   const known = state.msr.get();

@@ -3,7 +3,7 @@ import { hasPasids, hasWire } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
-import { type Ground, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, traitsOf } from '../setup.ts';
 import { isWireFree } from '../slots.ts';
 import * as rules from './rules.ts';
 import { leavePasid } from './slots.ts';
@@ -112,6 +112,7 @@ export const pasidCommands: readonly DesignCommand[] = [
       const { kind, rid } = traitsOf(ground, device);
       if (kind !== 'pdev') return rules.IS_MEDIATED;
       if (!hasPasids(ground, device)) return rules.NO_PASIDS;
+      if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
       if (state.delegated.has(rid)) return rules.GUEST_TABLE;
       if (state.global.has(pasid)) return rules.NOT_LOCAL;
       if (!isWireFree(state, ground, rid, pasid)) return rules.LOCAL_TAKEN;

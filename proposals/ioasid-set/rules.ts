@@ -37,6 +37,7 @@ export const NOT_MAPPED = rule('unmap-exact', 'no mapping has just this range', 
 export const NOT_EMPTY = rule('table-free', 'it is no nested one, or has a table', JASON);
 export const HOST_TABLE = rule('pasid-table', 'the PASID table is the host’s here', SCENARIOS);
 export const GUEST_TABLE = rule('delegated', 'the PASID table is the guest’s here', SCENARIOS);
+export const BEYOND_WIDTH = rule('pasid-width', 'the device has fewer PASIDs', PHASES);
 export const NO_PASIDS = rule('pasids', 'the device, or the IOMMU behind it, has no PASIDs', PHASES);
 export const LOCAL_TAKEN = rule('local-free', 'the number is in use on this RID', SCENARIOS);
 export const NOT_LOCAL = rule('local', 'the number is of the global part', SCENARIOS);

@@ -1,7 +1,7 @@
 /** Address spaces that are reached with a vPASID, and what KVM and the CPU know of it. */
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
-import { type Ground, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, traitsOf } from '../setup.ts';
 import { isWireFree } from '../slots.ts';
 import { detachPasidEvents, isNumberFree, numberInVm } from './numbers.ts';
 import { canName, hasPasidCap, isCompatible, isDelegated, isReachable } from './reach.ts';
@@ -15,6 +15,7 @@ function attachRefusal(
 ): Refusal | undefined {
   if (state.device.get(device) !== 'bound') return rules.NOT_BOUND;
   if (!hasPasidCap(ground, device)) return rules.NO_PASIDS;
+  if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
   if (isDelegated(ground, device)) return rules.TABLE_DELEGATED;
   if (!canName(state, device, space)) return rules.NO_SPACE;
   if (state.space.get(space) === 'root') return rules.ACCOUNTING_ONLY;

@@ -67,6 +67,7 @@ export const MATE_ELSEWHERE = rule(
 export const NOT_ATTACHED = rule('device-attached', 'the device is not attached there', 'V2 2.2');
 
 // PASIDs.
+export const BEYOND_WIDTH = rule('pasid-width', 'the device has fewer PASIDs', 'V2 1.4.1 [D]');
 export const NO_PASIDS = rule('pasid-capability', 'it has no VFIO_DEVICE_INFO_CAP_PASID', 'V2 2.2, 1.4.1');
 export const TABLE_DELEGATED = rule(
   'pasid-delegated',

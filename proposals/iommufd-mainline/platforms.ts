@@ -171,7 +171,7 @@ export function machineOf(ground: Ground): Machine {
       instance: `${driver.name}${own.iommu}`,
       groupKey: `group:${own.group}`,
       name: deviceName(device),
-      maxPasids: own.pasid && own.iommuPasid ? 2 ** WIDTH : 0,
+      maxPasids: own.pasid && own.iommuPasid ? (own.fewPasids ? ground.pasids.length : 2 ** WIDTH) : 0,
       dirty: false,
       pri: own.pri,
       noIommu: false,

@@ -1,7 +1,7 @@
 /** Shared virtual addressing by drivers of the host: one number for each process, from one allocator of the whole kernel. */
 import type { DesignEvent } from '../design-event.ts';
 import { command, type DesignCommand } from '../proposal.ts';
-import { traitsOf } from '../setup.ts';
+import { fitsPasid, traitsOf } from '../setup.ts';
 import * as rules from './rules.ts';
 
 export const processCommands: readonly DesignCommand[] = [
@@ -13,6 +13,7 @@ export const processCommands: readonly DesignCommand[] = [
       const { pasid, iommuPasid, pri } = traitsOf(ground, device);
       if (!pasid || !iommuPasid || !pri || state.device.get(device) === 'bound') return rules.NOT_FOR_SVA;
       if (state.process.has(device)) return rules.SVA_BOUND;
+      if (!fitsPasid(ground, device, wire)) return rules.BEYOND_DEVICE;
       const known = state.msr.get();
       if (known === undefined ? state.taken.has(wire) : known !== wire) return rules.OTHER_NUMBER;
       const first: DesignEvent[] =

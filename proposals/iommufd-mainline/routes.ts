@@ -2,7 +2,7 @@
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
-import { type Ground, matesOf, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, matesOf, traitsOf } from '../setup.ts';
 import * as rules from './rules.ts';
 import {
   attachedMates,
@@ -165,6 +165,7 @@ function refusesPasid(
   if (!tagged) return rules.NOT_FOR_PASIDS;
   const onRid = groupSpace(state, ground, device, undefined);
   if (onRid !== undefined && state.untagged.has(onRid)) return rules.RID_NOT_FOR_PASIDS;
+  if (!pasidMates(ground, device).every((mate) => fitsPasid(ground, mate, pasid))) return rules.BEYOND_WIDTH;
   return refusesFaults(state, ground, device, space);
 }
 

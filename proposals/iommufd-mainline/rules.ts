@@ -34,6 +34,18 @@ export const NO_PASIDS = own(
   'the IOMMU has no PASIDs',
   'domain_alloc_paging_flags of each driver, Linux 7.3',
 );
+export const BEYOND_WIDTH = own(
+  'pasid-width',
+  'EINVAL',
+  'a member of its group that has PASIDs has fewer',
+  'iommu_attach_device_pasid(), Linux 7.3',
+);
+export const BEYOND_DEVICE = own(
+  'sva-width',
+  'EOVERFLOW',
+  'the process has a number that the device is too narrow for',
+  'iommu_sva_bind_device(), Linux 7.3',
+);
 export const NO_DEVICE_SCOPE = own(
   'device-scope',
   'EOPNOTSUPP',

@@ -2,7 +2,7 @@
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand } from '../proposal.ts';
-import { type Ground, traitsOf } from '../setup.ts';
+import { fitsPasid, type Ground, traitsOf } from '../setup.ts';
 import { isLive, isWireFree } from '../slots.ts';
 import * as rules from './rules.ts';
 
@@ -17,6 +17,7 @@ export const attachPasid: DesignCommand = command('attach-pasid', {
     const traits = traitsOf(ground, device);
     if (!traits.pasid || !traits.iommuPasid) return rules.NO_PASIDS;
     if (!isLive(state, space) || state.home.get(space) !== state.boundTo.get(device)) return rules.NO_SPACE;
+    if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
     if (!isWireFree(state, ground, traits.rid, pasid)) return rules.NO_NUMBER;
     return [
       { type: 'PasidAttached', device, space, pasid, wire: pasid },

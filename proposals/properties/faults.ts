@@ -59,3 +59,19 @@ export const faultProperties: readonly PropertySpec[] = [
       ),
   },
 ];
+
+/** Kept by any design: nobody waits for ever. */
+export const promiseProperties: readonly PropertySpec[] = [
+  {
+    id: 'G21',
+    kind: 'leads-to',
+    says: 'a page fault is completed in the end, if reports and answers have their turn',
+    source: 'any design',
+    standing: 'mainline',
+    outcome: 'holds',
+    setups: ['answers'],
+    needs: [['report-fault'], ['respond']],
+    from: ({ state }, device) => state.fault.get(device) !== 'none',
+    to: ({ state }, device) => state.fault.get(device) === 'none',
+  },
+];

@@ -1,6 +1,6 @@
 /** What every design has to keep, whoever proposed it: PASIDs of devices and the slots that they stand for. */
 import type { Look, PropertySpec } from '../property.ts';
-import { traitsOf } from '../setup.ts';
+import { fitsPasid, traitsOf } from '../setup.ts';
 import { general } from './any-design.ts';
 import { everyDevice, someDevice } from './look.ts';
 
@@ -22,7 +22,27 @@ export const numberProperties: readonly PropertySpec[] = [
     holds: (look) =>
       everyDevice(look, (device) => look.state.delegated.has(device) === isOnTable(look, device)),
   }),
+  general({
+    id: 'G20',
+    says: 'no number is put on a device that has too few bits for it',
+    setups: ['widths'],
+    needs: [['attach-pasid', 'bind-process']],
+    arises: ({ state, ground }) =>
+      ground.devices.some((device) => state.device.get(device) === 'bound' || state.process.has(device)),
+    holds: (look) =>
+      everyDevice(look, (device) =>
+        look.ground.pasids.every(
+          (pasid) => fitsPasid(look.ground, device, pasid) || !isAt(look, device, pasid),
+        ),
+      ),
+  }),
 ];
+
+/** The number stands for an address space of the device, or of a process on it. */
+function isAt({ state }: Look, device: number, pasid: number): boolean {
+  const process = state.process.has(device) && state.msr.get() === pasid;
+  return process || state.attachedAt.get(device, pasid) !== undefined;
+}
 
 function hasPasidAttached({ state, ground }: Look, device: number): boolean {
   return ground.pasids.some((pasid) => state.attachedAt.get(device, pasid) !== undefined);

@@ -5,6 +5,7 @@ import type { Proposal } from '../../proposals/proposal.ts';
 import { PROPOSALS } from '../../proposals/proposals.ts';
 import { PLATFORMS, type Platform } from '../../proposals/setup.ts';
 import { type DesignVerdict, type Verification, verify } from '../../proposals/verify.ts';
+import { loopLines } from '../../proposals/verify-report.ts';
 
 /** Each proposal on each platform; worked out once for a test file. */
 export type Verdicts = ReadonlyMap<Proposal, ReadonlyMap<Platform, Verification>>;
@@ -38,7 +39,9 @@ export function verdictOn(
 const SIGNS = { holds: '✓', violated: '✗', 'not-expressible': '–' } as const;
 
 function stepsOf({ trace }: DesignVerdict): string {
-  return trace?.steps.map(({ label }) => label).join('\n') ?? '';
+  if (trace === undefined) return '';
+  const steps = trace.steps.map(({ label }, index) => `${index + 1}. ${label}`);
+  return [...steps, ...loopLines(trace).map((line) => line.trim())].join('\n');
 }
 
 function anchorOf(property: PropertySpec, proposal: Proposal): string {
@@ -90,7 +93,7 @@ function runsOf(verdicts: Verdicts, proposal: Proposal, property: PropertySpec):
       `On ${platforms.join(', ')}:`,
       '',
       '```text',
-      ...steps.split('\n').map((step, index) => `${index + 1}. ${step}`),
+      steps,
       '```',
       '',
     ]),
