@@ -86,6 +86,17 @@ function counterexample({ property, setup, trace }: DesignVerdict, marks: Marks)
     '',
     marks.bold(`${property.id} is violated in the world '${setup}' (${property.source})`),
     ...steps,
+    ...loopLines(trace),
+  ];
+}
+
+/** How a run goes on that never keeps its promise. */
+export function loopLines({ loop, steps }: Trace): string[] {
+  if (loop === undefined) return [];
+  return [
+    loop === steps.length
+      ? '  and nothing more has to happen'
+      : `  and from step ${loop + 1} on again and again`,
   ];
 }
 
