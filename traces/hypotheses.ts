@@ -37,6 +37,7 @@ export const HELD_MAX = 4096;
 
 export class Hypotheses {
   private readonly main: ReplayEngine;
+  private readonly most: number;
   private readonly own: Alternative;
   private worlds: Alternative[];
   /** Contexts in which the worlds differ, and why. */
@@ -46,15 +47,17 @@ export class Hypotheses {
   private held: Held[] = [];
   private readonly revisions = new Map<CallResult, CallResult>();
 
-  constructor(main: ReplayEngine) {
+  /** Past `most` worlds, nothing is claimed of what is disputed. */
+  constructor(main: ReplayEngine, most = WORLDS_MAX) {
     this.main = main;
+    this.most = most;
     this.own = { engine: main, dangling: 0 };
     this.worlds = [this.own];
   }
 
   /** Whether the answers given so far are the last word. */
   get settled(): boolean {
-    return this.worlds.length === 1;
+    return this.worlds.length === 1 && !this.crowded;
   }
 
   /** The last word on an answer of feed(), once all is settled; asked once for each answer. */
@@ -89,7 +92,7 @@ export class Hypotheses {
     for (const world of this.worlds.slice()) {
       const [first, ...rest] = endingsOf(world.engine, calls);
       if (first === undefined) throw new Error('invariant: overlapping calls have an order');
-      const room = this.worlds.length + rest.length <= WORLDS_MAX;
+      const room = this.worlds.length + rest.length <= this.most;
       if (rest.length > 0) this.disputed.set(context, 'the order of overlapping calls');
       if (!room) this.crowded = true;
       for (const ending of room ? rest : []) {
@@ -162,7 +165,7 @@ export class Hypotheses {
         ? `which descriptor call ${line.seq} handed out`
         : `whether call ${line.seq} succeeded: ${outcome.missing}`;
     this.disputed.set(context, reason);
-    if (this.worlds.length + fork.others.length > WORLDS_MAX) {
+    if (this.worlds.length + fork.others.length > this.most) {
       this.crowded = true;
       return;
     }
@@ -195,11 +198,13 @@ export class Hypotheses {
     return same ? first : doubtful(any, reason ?? 'what an earlier call did');
   }
 
-  /** Worlds in which the program would name too much that is not there. */
+  /** Worlds in which the program would name too much that is not there; of one that is not followed nobody knows. */
   private giveUp(): void {
-    const least = Math.min(...this.worlds.map((world) => world.dangling));
-    this.worlds = this.worlds.filter((world) => world.dangling < least + DANGLING_MAX);
-    if (this.settled) this.conclude();
+    if (!this.crowded) {
+      const least = Math.min(...this.worlds.map((world) => world.dangling));
+      this.worlds = this.worlds.filter((world) => world.dangling < least + DANGLING_MAX);
+      if (this.settled) this.conclude();
+    }
     if (this.held.length > HELD_MAX) this.held.shift();
   }
 
@@ -212,7 +217,7 @@ export class Hypotheses {
 
   /** Goes on in the world that is left, or in the likeliest of some that are alike by now. */
   private conclude(): void {
-    for (const { given, answers } of this.held) {
+    for (const { given, answers } of this.crowded ? [] : this.held) {
       const last = this.agreed(answers, given);
       if (last !== undefined && last !== given) this.revisions.set(given, last);
     }
