@@ -1,7 +1,7 @@
 /**
- * The quick way through nearly every line of a recording: an ioctl as the recorder writes it, read byte by byte in half the
- * time of JSON.parse() and a third of it with the checks that follow. What is not recognised is left to parseLine(): the
- * scanner may refuse any line, but must never read one otherwise.
+ * The quick way through nearly every line of a recording: an ioctl as the recorder writes it, read in half the time of
+ * JSON.parse() and a third of it with the checks that follow. What is not recognised is left to parseLine(): the scanner may
+ * refuse any line, but must never read one otherwise.
  */
 import { fdKinds } from './field.ts';
 import { type IoctlDraft, ioctlLine } from './ioctl-line.ts';
