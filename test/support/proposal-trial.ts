@@ -1,55 +1,72 @@
 /** Verifies a proposal with a mutant in it, and says which property notices. */
 import { ModelError } from '../../explore/model-error.ts';
-import { PROPERTIES } from '../../proposals/properties.ts';
 import type { Proposal } from '../../proposals/proposal.ts';
 import { PROPOSALS } from '../../proposals/proposals.ts';
 import { PLATFORMS, type Platform } from '../../proposals/setup.ts';
-import { type Verification, verify } from '../../proposals/verify.ts';
+import { verifying } from '../../proposals/verify.ts';
 
 declare global {
   var __mutant: number;
 }
 globalThis.__mutant = 0;
 
-/** Verdicts by property, and how large each search was. */
-type Findings = Readonly<{ verdicts: ReadonlyMap<string, string>; sizes: string }>;
+/** Verdicts by setup and property, those of the whole, and how large each search was. */
+type Findings = Readonly<{ verdicts: ReadonlyMap<string, string>; sizes: readonly string[] }>;
 const clean = new Map<string, Findings>();
-
-function findingsOf({ verdicts, searches }: Verification): Findings {
-  return {
-    verdicts: new Map(verdicts.map(({ property, verdict }) => [property.id, verdict])),
-    sizes: searches
-      .map(({ setup, result }) => `${setup} ${result.states} ${result.transitions} ${result.depth}`)
-      .join(),
-  };
-}
-
-function baseline(proposal: Proposal, platform: Platform): Findings {
-  const key = `${proposal.id} ${platform}`;
-  const known = clean.get(key);
-  if (known !== undefined) return known;
-  const found = findingsOf(verify(proposal, platform));
-  clean.set(key, found);
-  return found;
-}
 
 /** That nothing was accepted or refused otherwise: at most the reason of a refusal is another one. */
 export const SAME_GRAPH = 'same graph';
 
+/** Verifies; `compare` is told each verdict as soon as it is known, and ends it by answering true. */
+function findingsOf(
+  proposal: Proposal,
+  platform: Platform,
+  compare: (key: string, verdict: string) => boolean = () => false,
+): Findings | undefined {
+  const verdicts = new Map<string, string>();
+  const sizes: string[] = [];
+  const note = (key: string, verdict: string): boolean => {
+    verdicts.set(key, verdict);
+    return compare(key, verdict);
+  };
+  const steps = verifying(proposal, platform);
+  for (let step = steps.next(true); ; step = steps.next(true)) {
+    if (step.done === true) {
+      const noticed = step.value.verdicts.some(({ property, verdict }) => note(property.id, verdict));
+      return noticed ? undefined : { verdicts, sizes };
+    }
+    const { setup, search, over } = step.value;
+    if (!over) continue;
+    const result = search.result();
+    sizes.push(`${setup} ${result.states} ${result.transitions} ${result.depth}`);
+    const decided = result.verdicts.filter(({ kind }) => kind !== 'sometimes');
+    if (decided.some(({ property, verdict }) => note(`${property} in ${setup}`, verdict))) return undefined;
+  }
+}
+
+function baseline(proposal: Proposal, platform: Platform): Findings {
+  const key = `${proposal.id} ${platform}`;
+  const found = clean.get(key) ?? findingsOf(proposal, platform);
+  if (found === undefined) throw new Error('nothing was compared, and yet something differs');
+  clean.set(key, found);
+  return found;
+}
+
 /**
- * The first property whose verdict is another one, or the error that the mutated proposal makes; SAME_GRAPH where as many states
- * and transitions are reached as without the mutant; undefined for a survivor.
+ * The first property whose verdict is another one, in some setup or on the whole, or the error that the mutated proposal makes;
+ * SAME_GRAPH where as many states and transitions are reached as without the mutant; undefined for a survivor.
  */
 function difference(proposal: Proposal, platform: Platform, id: number): string | undefined {
   const expected = baseline(proposal, platform);
+  let noticed: string | undefined;
   globalThis.__mutant = id;
   try {
-    const found = findingsOf(verify(proposal, platform));
-    const noticed = PROPERTIES.find(
-      (property) => found.verdicts.get(property.id) !== expected.verdicts.get(property.id),
-    );
-    if (noticed === undefined) return found.sizes === expected.sizes ? SAME_GRAPH : undefined;
-    return `${noticed.id} on ${platform}`;
+    const found = findingsOf(proposal, platform, (key, verdict) => {
+      if (expected.verdicts.get(key) === verdict) return false;
+      noticed = `${key} on ${platform}`;
+      return true;
+    });
+    return noticed ?? (found?.sizes.join() === expected.sizes.join() ? SAME_GRAPH : undefined);
   } catch (thrown) {
     return thrown instanceof ModelError ? `${thrown.code} on ${platform}` : `error on ${platform}`;
   } finally {
