@@ -95,7 +95,7 @@ const SOURCES: readonly Source[] = [
   {
     name: 'qemu.log',
     bytes: firstLines(unpacked('qemu-10.0.2/qemu.log.gz'), (line) => line.includes('iommufd'), 100),
-    form: 'text',
+    form: 'log',
   },
   {
     name: 'strace',

@@ -1,8 +1,8 @@
 /** Damage to captures: cut anywhere, bytes flipped, lines and fields missing, events lost, out of order, files joined. */
 import type { Chance } from '../../bench/histories.ts';
 
-/** A capture. `json`: a recording of ours; `packed`: binary or compressed. */
-export type Source = Readonly<{ name: string; bytes: Buffer; form: 'text' | 'json' | 'packed' }>;
+/** A capture. `log`: text that says everything once; `json`: a recording of ours; `packed`: binary or compressed. */
+export type Source = Readonly<{ name: string; bytes: Buffer; form: 'text' | 'log' | 'json' | 'packed' }>;
 
 /** `isTellable`: whether a reader can notice, or a call of the damaged capture is one of the whole one. */
 export type Damaged = Readonly<{ how: string; bytes: Buffer; isTellable: boolean }>;
@@ -135,12 +135,16 @@ const JSON_LINES: typeof ANY = {
 export function damaged(source: Source, another: Source, chance: Chance): Damaged {
   const { bytes, form } = source;
   const follow = { 'another capture follows': () => Buffer.concat([bytes, another.bytes]) };
-  const special = form === 'json' ? JSON_LINES : form === 'text' ? {} : undefined;
+  const special = form === 'json' ? JSON_LINES : form === 'packed' ? undefined : {};
   const changes: typeof ANY = {
     ...ANY,
     ...(special === undefined ? {} : { ...TEXT, ...follow, ...special }),
   };
   const kinds = Object.entries(changes);
   const [how, change] = kinds[chance(kinds.length)] as (typeof kinds)[number];
-  return { how, bytes: change(bytes, chance), isTellable: form !== 'json' || !UNTELLABLE.has(how) };
+  return {
+    how,
+    bytes: change(bytes, chance),
+    isTellable: (form !== 'json' && form !== 'log') || !UNTELLABLE.has(how),
+  };
 }
