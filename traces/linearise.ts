@@ -7,8 +7,8 @@ import { feedStep, type Place, type Step } from './linearise-step.ts';
 import type { RecordedLine } from './recording.ts';
 import { stateOf } from './state-of.ts';
 
-/** Steps tried at most for one window; past that its order is undecided. */
-const TRIES_MAX = 20_000;
+/** Steps tried at most for one window, and again for the smallest set that conflicts; past that its order is undecided. */
+const TRIES_MAX = 5000;
 /** Sets of this many calls are tried one by one before the rest is thinned out. */
 const SMALL_SET = 2;
 
@@ -32,6 +32,9 @@ type Node = Place &
   Readonly<{ doubts: CaptureDoubts; done: ReadonlySet<OverlappingCall>; steps: readonly Step[] }>;
 
 class OutOfTries extends Error {}
+
+/** Steps that may still be tried. */
+type Tries = { left: number };
 
 /** The calls of a window that begin before an earlier one has ended, `lines` from its first on; 1 where nothing overlaps. */
 export function windowLength(lines: readonly RecordedLine[], longest: number): number {
@@ -73,7 +76,7 @@ function agrees(result: CallResult | undefined): boolean {
 /** Looks for an order of the calls. Nothing is fed to `doubts` itself. */
 export function linearise(doubts: CaptureDoubts, calls: readonly OverlappingCall[]): Explanation {
   try {
-    const steps = new Search(calls, new Set(calls)).find(doubts);
+    const steps = new Search(calls, new Set(calls), { left: TRIES_MAX }).find(doubts);
     if (steps !== undefined) return { kind: 'ordered', steps };
     return { kind: 'conflict', calls: smallestConflict(doubts, calls) };
   } catch (error) {
@@ -84,8 +87,10 @@ export function linearise(doubts: CaptureDoubts, calls: readonly OverlappingCall
 
 /** Calls whose results alone, whatever the others return, no order explains. */
 function smallestConflict(doubts: CaptureDoubts, calls: readonly OverlappingCall[]): OverlappingCall[] {
+  const tries: Tries = { left: TRIES_MAX };
+  // What cannot be told in time is taken to be explained: the set is then perhaps not the smallest.
   const refused = (bound: readonly OverlappingCall[]): boolean =>
-    new Search(calls, new Set(bound)).find(doubts) === undefined;
+    tries.left > 0 && isRefused(new Search(calls, new Set(bound), tries), doubts);
   const acting = calls.filter(({ line }) => line.ev === 'ioctl');
   for (const call of suspectsFirst(doubts, acting)) if (refused([call])) return [call];
   if (acting.length <= 2 ** (SMALL_SET + 2)) {
@@ -98,6 +103,16 @@ function smallestConflict(doubts: CaptureDoubts, calls: readonly OverlappingCall
     if (refused(fewer)) bound = fewer;
   }
   return bound;
+}
+
+/** False where the tries do not suffice to tell. */
+function isRefused(search: Search, doubts: CaptureDoubts): boolean {
+  try {
+    return search.find(doubts) === undefined;
+  } catch (error) {
+    if (error instanceof OutOfTries) return false;
+    throw error;
+  }
 }
 
 /** Calls that the order of their beginnings does not explain are most likely the ones that no order does. */
@@ -113,9 +128,10 @@ class Search {
   private readonly bound: ReadonlySet<OverlappingCall>;
   private readonly overlapping: ReadonlyMap<OverlappingCall, readonly OverlappingCall[]>;
   private readonly seen = new Set<string>();
-  private tries = 0;
+  private readonly tries: Tries;
 
-  constructor(calls: readonly OverlappingCall[], bound: ReadonlySet<OverlappingCall>) {
+  constructor(calls: readonly OverlappingCall[], bound: ReadonlySet<OverlappingCall>, tries: Tries) {
+    this.tries = tries;
     this.calls = calls;
     this.bound = bound;
     this.overlapping = new Map(calls.map((call) => [call, calls.filter((other) => overlaps(call, other))]));
@@ -176,7 +192,7 @@ class Search {
 
   /** The node after the step; undefined where the model answers otherwise. */
   private tried(node: Node, step: Step): Node | undefined {
-    if (++this.tries > TRIES_MAX) throw new OutOfTries('too many orders');
+    if (--this.tries.left < 0) throw new OutOfTries('too many orders');
     const { engine, doubts } = node.doubts.fork();
     const moved = new Map(node.moved);
     const result = feedStep({ engine, doubts, moved }, step);
