@@ -39,6 +39,9 @@ function releaseUnseen(world: World, process: Process, fd: number, fileId: numbe
   if (file.refs === 0) releaseFile(world, fileId);
 }
 
+/** Lower numbers kept in mind: a damaged recording can tell of any. */
+const FOREIGN_MAX = 65_536;
+
 /** Gives `fd` to the file. All lower numbers are in use: what we do not know there belongs to others. */
 function install(world: World, pid: number, fd: number, file: OpenFile): void {
   const process = processOf(world, pid);
@@ -47,7 +50,8 @@ function install(world: World, pid: number, fd: number, file: OpenFile): void {
   if (former !== undefined) releaseUnseen(world, process, fd, former);
   process.fds.set(fd, file.id);
   process.foreign.delete(fd);
-  for (let lower = 0; lower < fd; lower++) if (!process.fds.has(lower)) process.foreign.add(lower);
+  const known = Math.min(fd, FOREIGN_MAX);
+  for (let lower = 0; lower < known; lower++) if (!process.fds.has(lower)) process.foreign.add(lower);
 }
 
 function newContext(world: World, kind: 'iommufd' | 'vfio-container'): Context {
