@@ -40,7 +40,7 @@ function releaseUnseen(world: World, process: Process, fd: number, fileId: numbe
 }
 
 /** Lower numbers kept in mind: a damaged recording can tell of any. */
-const FOREIGN_MAX = 65_536;
+const FOREIGN_MAX = 1024;
 
 /** Gives `fd` to the file. All lower numbers are in use: what we do not know there belongs to others. */
 function install(world: World, pid: number, fd: number, file: OpenFile): void {

@@ -141,7 +141,7 @@ function fewerIds(world: World, call: OverlappingCall, failing: readonly Overlap
   const [cause] = failing;
   if (context === undefined || cause === undefined) return [];
   const most = failing.reduce((sum, other) => sum + idsSetAside(other), 0);
-  const free = freeBelow(context, context.objects.length + most).slice(0, most);
+  const free = freeBelow(context, context.objects.length + most, most).slice(0, most);
   return free.map((_id, index) => ({ effect: 'id-set-aside', cause, aside: free.slice(0, index + 1) }));
 }
 
@@ -205,14 +205,19 @@ function otherIds(
     );
     return cause === undefined ? [] : [{ effect: 'id-free-early', cause, freed: early }];
   }
-  const aside = freeBelow(context, Math.max(...made)).filter((id) => !made.includes(id));
+  // No more ids can be taken than the other calls made or held; a damaged recording can tell of any id.
+  const most = others.reduce((sum, other) => sum + idsMade(other.line).length + idsSetAside(other), 0);
+  const aside = freeBelow(context, Math.max(...made), most + made.length).filter((id) => !made.includes(id));
+  if (aside.length > most) return [];
   const cause = aside.length === 0 ? undefined : whoSetAside(aside, others);
   return cause === undefined ? [] : [{ effect: 'id-set-aside', cause, aside }];
 }
 
-function freeBelow(context: Context, limit: number): number[] {
+/** Free ids below `limit`: all of them, or one more than `most`. */
+function freeBelow(context: Context, limit: number, most: number): number[] {
   const free: number[] = [];
-  for (let id = context.lowestFree; id < limit; id++) if (context.objects[id] === undefined) free.push(id);
+  for (let id = context.lowestFree; id < limit && free.length <= most; id++)
+    if (context.objects[id] === undefined) free.push(id);
   return free;
 }
 
