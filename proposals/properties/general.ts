@@ -6,6 +6,7 @@ import {
   everyDevice,
   everySpace,
   hasUser,
+  isAttachedAnywhere,
   isAttachedTo,
   isBound,
   isBoundTo,
@@ -208,6 +209,14 @@ export const generalProperties: readonly PropertySpec[] = [
           (look.state.device.get(device) === 'closed' && !look.state.hostDriver.has(device)),
       ),
   }),
+  general({
+    id: 'G22',
+    says: 'what is accepted happens to the device that it names: attach, detach, and both with a PASID',
+    setups: ['routes', 'groups', 'pasids', 'mediated'],
+    needs: [['attach', 'attach-pasid', 'attach-vpasid']],
+    arises: (look) => someDevice(look, (device) => isAttachedAnywhere(look, device)),
+    holds: (look) => everyDevice(look, (device) => isObeyed(look, device)),
+  }),
 ];
 
 function isAttachable(look: Look, device: number, space: number): boolean {
@@ -233,4 +242,30 @@ function isUnused(look: Look, device: number): boolean {
     look.state.device.get(device) === 'closed' &&
     !look.state.hostDriver.has(device)
   );
+}
+
+/** An attach that says nothing of a device has to find it there already. */
+function isObeyed(look: Look, device: number): boolean {
+  const { state, ground } = look;
+  const attaches = everySpace(look, (space) => {
+    const events = look.decides('attach', { device, space });
+    const named = events.some(
+      (event) =>
+        (event.type === 'Attached' || event.type === 'AttachedUnder') &&
+        event.device === device &&
+        event.space === space,
+    );
+    return named || events.length === 0 || isAttachedTo(look, device, space);
+  });
+  const leaves = look.decides('detach', { device });
+  const detaches =
+    leaves.length === 0 || leaves.some((event) => event.type === 'Detached' && event.device === device);
+  const numbers = ground.pasids.every((pasid) => {
+    const events = look.decides('detach-pasid', { device, pasid });
+    const gone = events.some(
+      (event) => event.type === 'PasidDetached' && event.device === device && event.pasid === pasid,
+    );
+    return gone || events.length === 0 || state.attachedAt.get(device, pasid) === undefined;
+  });
+  return attaches && detaches && numbers;
 }
