@@ -28,8 +28,8 @@ export function capabilitySetups(devices: number): Readonly<Record<CapabilitySet
       prelude: bound(0, 1, 2),
     },
     widths: {
-      says: 'two devices, one of which has fewer PASID bits, bound to a context or to a process',
-      devices: [pdev(0), pdev(1, { fewPasids: true })],
+      says: 'a device with PASIDs, one with fewer bits and one without, bound to a context or to a process',
+      devices: [pdev(0), pdev(1, { fewPasids: true }), pdev(2, { pasid: false })],
       contexts: 1,
       spaces: 1,
       pasids: 2,

@@ -35,7 +35,8 @@ export function mediatedSetups() {
     mediated: {
       says: 'two mediated devices of one parent',
       devices: [parentOf(0), mdev(1, 0), mdev(2, 0)],
-      contexts: 1,
+      // The second is never opened: nothing can be bound to it.
+      contexts: 2,
       spaces: 2,
       pasids: 3,
       pages: 1,

@@ -93,14 +93,14 @@ export const generalProperties: readonly PropertySpec[] = [
   general({
     id: 'G06',
     says: 'a device is bound when it is open, to a context that is open, and to each only once',
-    setups: ['routes', 'groups'],
-    needs: [['bind']],
+    setups: ['routes', 'groups', 'mediated'],
+    needs: [['bind', 'bind-mdev']],
     arises: (look) => someDevice(look, (device) => isBound(look, device)),
     holds: (look) =>
       everyDevice(look, (device) =>
         look.ground.contexts.every(
           (context) =>
-            !look.accepts('bind', { device, context }) ||
+            !takesBind(look, device, context) ||
             (look.state.device.get(device) !== 'closed' &&
               look.state.contextOpen.has(context) &&
               !isBoundTo(look, device, context)),
@@ -206,7 +206,9 @@ export const generalProperties: readonly PropertySpec[] = [
         look,
         (device) =>
           !look.accepts('probe-driver', { device }) ||
-          (look.state.device.get(device) === 'closed' && !look.state.hostDriver.has(device)),
+          (look.state.device.get(device) === 'closed' &&
+            !look.state.hostDriver.has(device) &&
+            (isGroupOwned(look, device) || !crashes(look, device))),
       ),
   }),
   general({
@@ -268,4 +270,16 @@ function isObeyed(look: Look, device: number): boolean {
     return gone || events.length === 0 || state.attachedAt.get(device, pasid) === undefined;
   });
   return attaches && detaches && numbers;
+}
+
+/** Whether the device can be bound to this context, by its RID or by a number behind that of its parent. */
+function takesBind(look: Look, device: number, context: number): boolean {
+  return (
+    look.accepts('bind', { device, context }) ||
+    look.ground.pasids.some((wire) => look.accepts('bind-mdev', { device, context, wire }))
+  );
+}
+
+function crashes(look: Look, device: number): boolean {
+  return look.decides('probe-driver', { device }).some(({ type }) => type === 'KernelCrashed');
 }
