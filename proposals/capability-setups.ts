@@ -1,16 +1,5 @@
 /** Small worlds of devices that differ, of what is told of them, of processes, and of a guest that moved. */
-import { pdev, type SetupDraft, type SetupStep } from './setup.ts';
-
-/** One context, to which these devices are bound. */
-function bound(...devices: readonly number[]): SetupStep[] {
-  return [
-    ['open-context', 0],
-    ...devices.flatMap((device): SetupStep[] => [
-      ['open-device', device],
-      ['bind', device, 0],
-    ]),
-  ];
-}
+import { bound, pdev, type SetupDraft } from './setup.ts';
 
 type CapabilitySetupId = 'capabilities' | 'widths' | 'reports' | 'mixed-group' | 'processes' | 'migration';
 

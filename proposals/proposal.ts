@@ -18,6 +18,22 @@ export type Refusal = Readonly<{
   source: string;
 }>;
 
+/** Makes the refusals of one proposal: their names begin with its id. */
+export function refusalsOf(proposal: string) {
+  return (name: string, errno: ErrnoName | undefined, says: string, source: string): Refusal => ({
+    rule: `${proposal}/${name}`,
+    errno,
+    says,
+    source,
+  });
+}
+
+/** The same for a proposal whose text names no errno. */
+export function refusalsWithoutErrno(proposal: string) {
+  const refusal = refusalsOf(proposal);
+  return (name: string, says: string, source: string): Refusal => refusal(name, undefined, says, source);
+}
+
 /** What a command answers: what happens, in order, or why nothing does. */
 export type Decision = readonly DesignEvent[] | Refusal;
 

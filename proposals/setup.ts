@@ -1,4 +1,5 @@
 /** What a proposal is tried on: the platform's IOMMU, the devices behind it, and how many of each thing there are. */
+import { upTo } from '../explore/model-layout.ts';
 import type { Verb } from './verb.ts';
 
 export type Platform = 'intel' | 'arm' | 'amd';
@@ -109,7 +110,16 @@ export function swmdev(number: number, parent: number): DeviceTraits {
   return { ...PDEV, kind: 'swmdev', rid: parent, group: number, pasid: false, pri: false };
 }
 
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, member) => member);
+/** One context, to which these devices are bound. */
+export function bound(...devices: readonly number[]): SetupStep[] {
+  return [
+    ['open-context', 0],
+    ...devices.flatMap((device): SetupStep[] => [
+      ['open-device', device],
+      ['bind', device, 0],
+    ]),
+  ];
+}
 
 export function groundOf(platform: Platform, setup: Setup): Ground {
   const devices = upTo(setup.devices.length);

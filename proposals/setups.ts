@@ -2,6 +2,7 @@
 import { capabilitySetups } from './capability-setups.ts';
 import { mediatedSetups, softwareSetups } from './mediated-setups.ts';
 import {
+  bound,
   type Platform,
   type PreludeStep,
   pdev,
@@ -61,17 +62,6 @@ const SHARED: readonly Verb[] = ['alloc-mm', 'alloc-kvm', 'alloc-root'];
 const ATTACHING: readonly Verb[] = ['attach', 'detach'];
 const PASIDS: readonly Verb[] = ['attach-pasid', 'attach-vpasid', 'detach-pasid'];
 const MAPPING: readonly Verb[] = ['register', 'map', 'map-all', 'unmap', 'unmap-all'];
-
-/** One context, to which these devices are bound. */
-function bound(...devices: readonly number[]): SetupStep[] {
-  return [
-    ['open-context', 0],
-    ...devices.flatMap((device): SetupStep[] => [
-      ['open-device', device],
-      ['bind', device, 0],
-    ]),
-  ];
-}
 
 const PLAIN_SPACE: PreludeStep = {
   anyOf: [

@@ -1,6 +1,8 @@
 /** Events that several proposals make in the same way: whole groups move between the host, nothing and a space. */
+import { reaches } from './attachments.ts';
 import type { DesignEvent } from './design-event.ts';
 import type { DesignState } from './design-state.ts';
+import type { Decision, Refusal } from './proposal.ts';
 import { type Ground, matesOf, traitsOf } from './setup.ts';
 
 /** The slots of the whole group of a device meet nothing: block-DMA. */
@@ -33,12 +35,7 @@ export function isViable(state: DesignState, ground: Ground, device: number): bo
 
 /** Whether any device is attached to a space: on its route, below it, or with a PASID. */
 export function isAttached(state: DesignState, ground: Ground, space: number): boolean {
-  return ground.devices.some(
-    (device) =>
-      state.attached.get(device) === space ||
-      state.under.has(device, space) ||
-      ground.pasids.some((pasid) => state.attachedAt.get(device, pasid) === space),
-  );
+  return ground.devices.some((device) => reaches(state, ground, device, space));
 }
 
 /** Whether another space lies over this one. */
@@ -72,3 +69,18 @@ export function dropWithChildren(
     ...children.flatMap((child) => dropWithChildren(state, ground, child, page)),
   ];
 }
+
+/** A driver of the host comes to a device; `owned` is what follows where user space owns the group. */
+export function probeDriver(
+  state: DesignState,
+  ground: Ground,
+  device: number,
+  answers: Readonly<{ used: Refusal; owned: Decision }>,
+): Decision {
+  if (state.hostDriver.has(device) || state.device.get(device) !== 'closed') return answers.used;
+  const isOwned = boundMates(state, ground, device).length > 0;
+  return isOwned ? answers.owned : [{ type: 'DriverProbed', device }];
+}
+
+/** The probe cannot be refused any more: BUG_ON(). */
+export const CRASH: Decision = [{ type: 'KernelCrashed' }];

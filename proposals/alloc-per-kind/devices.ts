@@ -1,10 +1,11 @@
 /** Commands on devices: whole groups are blocked at the first bind, as the plan of 28 June 2021 has it. */
-import { isTooNarrow, reaches } from '../attachments.ts';
+import { hasPasids, isTooNarrow, reaches } from '../attachments.ts';
+import { closeContext, endContexts } from '../contexts.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
 import { fitsPasid, type Ground, matesOf, traitsOf } from '../setup.ts';
-import { blockGroup, boundMates, isViable, releaseGroup, routeGroup } from '../slots.ts';
+import { blockGroup, boundMates, CRASH, isViable, probeDriver, releaseGroup, routeGroup } from '../slots.ts';
 import { isLegal } from './matrix.ts';
 import * as rules from './rules.ts';
 import { freeEvents } from './spaces.ts';
@@ -88,21 +89,11 @@ function leaveAll(state: DesignState, ground: Ground, device: number): DesignEve
 
 /** The last member of a group gives it back to the host, and the last device ends a context without a descriptor. */
 function left(state: DesignState, ground: Ground, device: number): DesignEvent[] {
-  const context = state.boundTo.get(device);
-  if (context === undefined) return [];
-  const ended =
-    state.contextGone.has(context) &&
-    !ground.devices.some((other) => other !== device && state.boundTo.get(other) === context);
+  if (state.boundTo.get(device) === undefined) return [];
   return [
     ...(boundMates(state, ground, device).length === 0 ? releaseGroup(ground, device) : []),
-    ...(ended ? [...freeAll(state, ground, context), { type: 'ContextEnded', context } as const] : []),
+    ...endContexts(state, ground, device, (space) => freeEvents(state, ground, space)),
   ];
-}
-
-function freeAll(state: DesignState, ground: Ground, context: number): DesignEvent[] {
-  return ground.spaces
-    .filter((space) => state.home.get(space) === context)
-    .flatMap((space) => freeEvents(state, ground, space));
 }
 
 export const DEVICE_COMMANDS: readonly DesignCommand[] = [
@@ -112,11 +103,7 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
     source: 'V1 section 3 [D]: a bound device holds the descriptor',
     decide: (state, { context }, ground) => {
       if (!state.contextOpen.has(context)) return rules.NO_CONTEXT;
-      const lingers = state.boundTo.includes(context);
-      return [
-        ...(lingers ? [] : freeAll(state, ground, context)),
-        { type: 'ContextClosed', context, lingers },
-      ];
+      return closeContext(state, ground, context, (space) => freeEvents(state, ground, space));
     },
   }),
   command('bind', {
@@ -198,8 +185,8 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
     decide: (state, { device, space, pasid }, ground) => {
       const refused = whyNotReach(state, ground, device, space, 'attach-pasid');
       if (refused !== undefined) return refused;
-      const { rid, pasid: has, iommuPasid } = traitsOf(ground, device);
-      if (!has || !iommuPasid) return rules.NO_PASID;
+      const { rid } = traitsOf(ground, device);
+      if (!hasPasids(ground, device)) return rules.NO_PASID;
       if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
       if (state.attachedAt.get(device, pasid) !== undefined) return rules.SLOT_TAKEN;
       return [
@@ -225,10 +212,7 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
     name: 'bind a host driver',
     on: 'host',
     source: 'PLAN: viability is watched as in VFIO, which has BUG_ON()',
-    decide: (state, { device }, ground) => {
-      if (state.hostDriver.has(device) || state.device.get(device) !== 'closed') return rules.HAS_DRIVER;
-      const owned = boundMates(state, ground, device).length > 0;
-      return owned ? [{ type: 'KernelCrashed' }] : [{ type: 'DriverProbed', device }];
-    },
+    decide: (state, { device }, ground) =>
+      probeDriver(state, ground, device, { used: rules.HAS_DRIVER, owned: CRASH }),
   }),
 ];

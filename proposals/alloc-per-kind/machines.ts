@@ -1,16 +1,6 @@
 /** The kinds of the variant with one call for each, as machines. */
 import { lifecycleMachine } from '../../machines/lifecycle.ts';
 
-export const deviceMachine = lifecycleMachine({
-  id: 'device',
-  initial: 'closed',
-  states: {
-    closed: { on: { DeviceOpened: 'open' } },
-    open: { on: { DeviceBound: 'bound', DeviceClosed: 'closed' } },
-    bound: { on: { DeviceUnbound: 'open', DeviceClosed: 'closed' } },
-  },
-});
-
 /** S3: the call decides the kind, which never changes; one DESTROY ends each. */
 export const spaceMachine = lifecycleMachine({
   id: 'ioasid',

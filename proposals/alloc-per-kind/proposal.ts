@@ -1,8 +1,10 @@
 /** One call to make each kind of address space, one to destroy any: Jason Gunthorpe's variant of V1, June 2021. */
+
+import { boundUntilUnbound } from '../device-machines.ts';
 import { phrases } from '../ioasid-rfc-v1/phrases.ts';
 import type { Proposal } from '../proposal.ts';
 import { DEVICE_COMMANDS } from './devices.ts';
-import { deviceMachine, spaceMachine } from './machines.ts';
+import { spaceMachine } from './machines.ts';
 import { SPACE_COMMANDS } from './spaces.ts';
 
 export const allocPerKind: Proposal = {
@@ -11,7 +13,7 @@ export const allocPerKind: Proposal = {
   date: '2021-06-02',
   source: '<20210602232352.GL1002214@...>',
   file: 'proposals/alloc-per-kind/proposal.ts',
-  device: deviceMachine,
+  device: boundUntilUnbound,
   space: spaceMachine,
   claims: ['P02', 'P03', 'P04', 'P05', 'P06', 'P07', 'P17', 'P20', 'P21', 'P23', 'P24', 'P25'],
   lacks: {

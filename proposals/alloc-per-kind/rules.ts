@@ -1,9 +1,7 @@
 /** Refusals of the variant with one call for each kind. No errno is named; [D] marks what is deduced. */
-import type { Refusal } from '../proposal.ts';
+import { refusalsWithoutErrno } from '../proposal.ts';
 
-function rule(name: string, says: string, source: string): Refusal {
-  return { rule: `alloc-per-kind/${name}`, errno: undefined, says, source };
-}
+const rule = refusalsWithoutErrno('alloc-per-kind');
 
 const S3 = 'S3 <20210602232352.GL1002214@...>';
 const PLAN = 'PLAN Kevin Tian, 28 Jun 2021';

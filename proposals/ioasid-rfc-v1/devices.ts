@@ -1,5 +1,6 @@
 /** Commands on the descriptor of a device: VFIO_BIND_IOASID_FD to VFIO_DETACH_IOASID without a PASID. */
 import { isHeldByPasid, isTooNarrow, reaches } from '../attachments.ts';
+import { closeContext, endContexts } from '../contexts.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
@@ -36,19 +37,7 @@ export function whyNotReach(
   return isTooNarrow(state, ground, device, space) ? rules.INCOMPATIBLE : undefined;
 }
 
-/** The context ends with the last device that was bound to it, if its descriptor is gone. */
-function endContext(state: DesignState, ground: Ground, device: number): DesignEvent[] {
-  const context = state.boundTo.get(device);
-  if (context === undefined || !state.contextGone.has(context)) return [];
-  if (ground.devices.some((other) => other !== device && state.boundTo.get(other) === context)) return [];
-  return [...freeAll(state, ground, context), { type: 'ContextEnded', context }];
-}
-
-export function freeAll(state: DesignState, ground: Ground, context: number): DesignEvent[] {
-  return ground.spaces
-    .filter((space) => state.home.get(space) === context)
-    .map((space) => ({ type: 'SpaceFreed', space }));
-}
+const freed = (space: number): DesignEvent[] => [{ type: 'SpaceFreed', space }];
 
 export const DEVICE_COMMANDS: readonly DesignCommand[] = [
   command('close-context', {
@@ -57,11 +46,7 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
     source: 'V1 section 3, ioasid_ctx_fdget() [D]: a bound device holds the descriptor',
     decide: (state, { context }, ground) => {
       if (!state.contextOpen.has(context)) return rules.NO_CONTEXT;
-      const lingers = state.boundTo.includes(context);
-      return [
-        ...(lingers ? [] : freeAll(state, ground, context)),
-        { type: 'ContextClosed', context, lingers },
-      ];
+      return closeContext(state, ground, context, freed);
     },
   }),
   command('bind', {
@@ -97,7 +82,7 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
     decide: (state, { device }, ground) => {
       if (state.device.get(device) !== 'bound') return rules.NOT_BOUND;
       if (ground.spaces.some((space) => reaches(state, ground, device, space))) return rules.STILL_ATTACHED;
-      return [{ type: 'DeviceUnbound', device }, ...endContext(state, ground, device)];
+      return [{ type: 'DeviceUnbound', device }, ...endContexts(state, ground, device, freed)];
     },
   }),
   command('close-device', {
@@ -109,7 +94,7 @@ export const DEVICE_COMMANDS: readonly DesignCommand[] = [
       return [
         ...leaveEverything(state, ground, device),
         { type: 'DeviceClosed', device },
-        ...endContext(state, ground, device),
+        ...endContexts(state, ground, device, freed),
       ];
     },
   }),

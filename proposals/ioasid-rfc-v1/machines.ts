@@ -1,17 +1,6 @@
 /** The kinds of the first /dev/ioasid RFC, as machines. */
 import { lifecycleMachine } from '../../machines/lifecycle.ts';
 
-/** Section 2: a device is registered with the ioasid descriptor, and can be taken out again. */
-export const deviceMachine = lifecycleMachine({
-  id: 'device',
-  initial: 'closed',
-  states: {
-    closed: { on: { DeviceOpened: 'open' } },
-    open: { on: { DeviceBound: 'bound', DeviceClosed: 'closed' } },
-    bound: { on: { DeviceUnbound: 'open', DeviceClosed: 'closed' } },
-  },
-});
-
 /**
  * An IOASID is inert until a device is attached. Its table is empty then, and the first MAP or BIND decides what it is. That the last
  * detach makes it inert again, and empties it, is deduced.

@@ -1,8 +1,9 @@
 /** The first uAPI proposal for /dev/ioasid, 27 May 2021. */
+import { boundUntilUnbound } from '../device-machines.ts';
 import type { Proposal } from '../proposal.ts';
 import { DEVICE_COMMANDS } from './devices.ts';
 import { FAULT_COMMANDS } from './faults.ts';
-import { deviceMachine, spaceMachine } from './machines.ts';
+import { spaceMachine } from './machines.ts';
 import { MEMORY_COMMANDS } from './memory.ts';
 import { PASID_COMMANDS } from './pasids.ts';
 import { phrases } from './phrases.ts';
@@ -14,7 +15,8 @@ export const ioasidRfcV1: Proposal = {
   date: '2021-05-27',
   source: '<MWHPR11MB1886422D4839B372C6AB245F8C239@...>',
   file: 'proposals/ioasid-rfc-v1/proposal.ts',
-  device: deviceMachine,
+  // Section 2: a device is registered with the ioasid descriptor, and can be taken out again.
+  device: boundUntilUnbound,
   space: spaceMachine,
   claims: [
     'P02',

@@ -1,9 +1,7 @@
 /** Refusals of the first /dev/ioasid RFC. It names no errno; [D] marks what its text does not say in so many words. */
-import type { Refusal } from '../proposal.ts';
+import { refusalsWithoutErrno } from '../proposal.ts';
 
-function rule(name: string, says: string, source: string): Refusal {
-  return { rule: `ioasid-rfc-v1/${name}`, errno: undefined, says, source };
-}
+const rule = refusalsWithoutErrno('ioasid-rfc-v1');
 
 const V1 = 'V1 section 2';
 

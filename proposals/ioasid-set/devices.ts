@@ -1,5 +1,6 @@
 /** Devices join a descriptor, and leave it when they are closed. */
 import { hasPasids } from '../attachments.ts';
+import { closeContext, endContexts } from '../contexts.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
@@ -22,24 +23,14 @@ function whyNotJoin(
   return elsewhere || !isViable(state, ground, device) ? rules.OTHER_OWNER : undefined;
 }
 
-function freeAll(state: DesignState, ground: Ground, context: number): DesignEvent[] {
-  return ground.spaces
-    .filter((space) => state.home.get(space) === context)
-    .flatMap((space) => freed(state, ground, space));
-}
-
 function closeEvents(state: DesignState, ground: Ground, device: number): DesignEvent[] {
-  const context = state.boundTo.get(device);
-  if (context === undefined) return [{ type: 'DeviceClosed', device }];
+  if (state.boundTo.get(device) === undefined) return [{ type: 'DeviceClosed', device }];
   const last = boundMates(state, ground, device).length === 0 && traitsOf(ground, device).kind === 'pdev';
-  const ended =
-    state.contextGone.has(context) &&
-    !ground.devices.some((other) => other !== device && state.boundTo.get(other) === context);
   return [
     ...leaveAll(state, ground, device),
     { type: 'DeviceClosed', device },
     ...(last ? releaseGroup(ground, device) : []),
-    ...(ended ? [...freeAll(state, ground, context), { type: 'ContextEnded', context } as const] : []),
+    ...endContexts(state, ground, device, (space) => freed(state, ground, space)),
   ];
 }
 
@@ -50,11 +41,7 @@ export const deviceCommands: readonly DesignCommand[] = [
     source: 'SET <20210331173148.GN1463678@...>: what devices hold lives until they let go [D]',
     decide: (state, { context }, ground) => {
       if (!state.contextOpen.has(context)) return rules.NO_CONTEXT;
-      const lingers = state.boundTo.includes(context);
-      return [
-        ...(lingers ? [] : freeAll(state, ground, context)),
-        { type: 'ContextClosed', context, lingers },
-      ];
+      return closeContext(state, ground, context, (space) => freed(state, ground, space));
     },
   }),
   command('bind', {

@@ -1,16 +1,6 @@
 /** The kinds of the sketches of spring 2021, as machines. */
 import { lifecycleMachine } from '../../machines/lifecycle.ts';
 
-export const deviceMachine = lifecycleMachine({
-  id: 'device',
-  initial: 'closed',
-  states: {
-    closed: { on: { DeviceOpened: 'open' } },
-    open: { on: { DeviceBound: 'bound', DeviceClosed: 'closed' } },
-    bound: { on: { DeviceClosed: 'closed' } },
-  },
-});
-
 /** CREATE_IOASID with mappings of the kernel; CREATE_NESTED_IOASID, which is nothing until a table is set. */
 export const spaceMachine = lifecycleMachine({
   id: 'ioasid',

@@ -1,7 +1,8 @@
 /** The sketches of spring 2021: IOASIDs as page tables, and numbers that say whether they are for one device or for all. */
+import { boundUntilClosed } from '../device-machines.ts';
 import type { Proposal } from '../proposal.ts';
 import { deviceCommands } from './devices.ts';
-import { deviceMachine, spaceMachine } from './machines.ts';
+import { spaceMachine } from './machines.ts';
 import { pasidCommands } from './pasids.ts';
 import { phrases } from './phrases.ts';
 import { spaceCommands } from './spaces.ts';
@@ -12,7 +13,7 @@ export const ioasidSet: Proposal = {
   date: '2021-05-11',
   source: '<MWHPR11MB1886E22D03B14EE0D5725CE08C539@...>, <20210507182050.GX1370958@nvidia.com>',
   file: 'proposals/ioasid-set/proposal.ts',
-  device: deviceMachine,
+  device: boundUntilClosed,
   space: spaceMachine,
   claims: ['P01', 'P02', 'P03', 'P23', 'P30', 'P31', 'P32', 'P33', 'P34', 'P35', 'P41', 'P42', 'P43', 'P47'],
   lacks: {

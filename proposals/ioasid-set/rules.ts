@@ -1,9 +1,7 @@
 /** Refusals of the sketches of spring 2021, which name no errno. */
-import type { Refusal } from '../proposal.ts';
+import { refusalsWithoutErrno } from '../proposal.ts';
 
-function rule(name: string, says: string, source: string): Refusal {
-  return { rule: `ioasid-set/${name}`, errno: undefined, says, source };
-}
+const rule = refusalsWithoutErrno('ioasid-set');
 
 const JASON = 'SET <20210422121020.GT1370958@...>';
 const PHASES = 'SET Kevin Tian, 8 May 2021';

@@ -1,11 +1,12 @@
 /** Binding devices, and their default address space. */
+import { closeContext, endContexts, isBoundTo } from '../contexts.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type Decision, type DesignCommand, type Refusal } from '../proposal.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
-import { blockGroup, boundMates, isViable, releaseGroup, routeGroup } from '../slots.ts';
+import { blockGroup, boundMates, CRASH, isViable, probeDriver, releaseGroup, routeGroup } from '../slots.ts';
 import { detachPasidEvents, isNumberFree } from './numbers.ts';
-import { canName, isBoundTo, isCompatible, liesOver } from './reach.ts';
+import { canName, isCompatible, liesOver } from './reach.ts';
 import * as rules from './rules.ts';
 import { freeEvents } from './spaces.ts';
 
@@ -45,29 +46,13 @@ function detachEvents(state: DesignState, ground: Ground, device: number): Desig
 function closeEvents(state: DesignState, ground: Ground, device: number): DesignEvent[] {
   if (state.device.get(device) !== 'bound') return [{ type: 'DeviceClosed', device }];
   const release = traitsOf(ground, device).kind === 'pdev' && boundMates(state, ground, device).length === 0;
-  const ended = ground.contexts.filter(
-    (context) =>
-      state.contextGone.has(context) &&
-      isBoundTo(state, device, context) &&
-      !ground.devices.some((other) => other !== device && isBoundTo(state, other, context)),
-  );
   return [
     ...ground.pasids.flatMap((pasid) => detachPasidEvents(state, ground, device, pasid)),
     ...detachEvents(state, ground, device),
     { type: 'DeviceClosed', device },
     ...(release ? releaseGroup(ground, device) : []),
-    ...ended.flatMap((context): DesignEvent[] => [
-      ...freeAll(state, ground, context),
-      { type: 'ContextEnded', context },
-    ]),
+    ...endContexts(state, ground, device, (space) => freeEvents(state, ground, space)),
   ];
-}
-
-/** The spaces of a context end with it. */
-function freeAll(state: DesignState, ground: Ground, context: number): DesignEvent[] {
-  return ground.spaces
-    .filter((space) => state.home.get(space) === context)
-    .flatMap((space) => freeEvents(state, ground, space));
 }
 
 function bindRefusal(state: DesignState, device: number, context: number): Refusal | undefined {
@@ -91,11 +76,7 @@ export const deviceCommands: readonly DesignCommand[] = [
     source: 'V2 says nothing; as R20-07 [D]',
     decide: (state, { context }, ground) => {
       if (!state.contextOpen.has(context)) return rules.NO_CONTEXT;
-      const lingers = ground.devices.some((device) => isBoundTo(state, device, context));
-      return [
-        ...(lingers ? [] : freeAll(state, ground, context)),
-        { type: 'ContextClosed', context, lingers },
-      ];
+      return closeContext(state, ground, context, (space) => freeEvents(state, ground, space));
     },
   }),
   command('bind', {
@@ -179,10 +160,7 @@ export const deviceCommands: readonly DesignCommand[] = [
     name: 'bind a host driver',
     on: 'host',
     source: 'V2 1.3: the group is to stay viable, as VFIO has it (BUG_ON) [D]',
-    decide: (state, { device }, ground) => {
-      if (state.hostDriver.has(device) || state.device.get(device) !== 'closed') return rules.HAS_DRIVER;
-      const owned = boundMates(state, ground, device).length > 0;
-      return owned ? [{ type: 'KernelCrashed' }] : [{ type: 'DriverProbed', device }];
-    },
+    decide: (state, { device }, ground) =>
+      probeDriver(state, ground, device, { used: rules.HAS_DRIVER, owned: CRASH }),
   }),
 ];

@@ -1,17 +1,6 @@
 /** The kinds of /dev/iommu as of July 2021, as machines. */
 import { lifecycleMachine } from '../../machines/lifecycle.ts';
 
-/** V2 1.3: a device is unbound by closing its descriptor, by nothing else. */
-export const deviceMachine = lifecycleMachine({
-  id: 'device',
-  initial: 'closed',
-  states: {
-    closed: { on: { DeviceOpened: 'open' } },
-    open: { on: { DeviceBound: 'bound', DeviceClosed: 'closed' } },
-    bound: { on: { DeviceClosed: 'closed' } },
-  },
-});
-
 const MAPPING = (kind: string) => ({
   PageMapped: kind,
   PagesMappedAtOnce: kind,

@@ -1,7 +1,8 @@
 /** The second RFC, /dev/iommu, of 9 July 2021: what a space is is said at allocation, and a device is bound before it is attached. */
+import { boundUntilClosed } from '../device-machines.ts';
 import type { Proposal } from '../proposal.ts';
 import { deviceCommands } from './devices.ts';
-import { deviceMachine, spaceMachine } from './machines.ts';
+import { spaceMachine } from './machines.ts';
 import { memoryCommands } from './memory.ts';
 import { pasidCommands } from './pasids.ts';
 import { hasPasidCap } from './reach.ts';
@@ -15,7 +16,8 @@ export const iommuRfcV2: Proposal = {
   date: '2021-07-09',
   source: '<BN9PR11MB5433B1E4AE5B0480369F97178C189@...>',
   file: 'proposals/iommu-rfc-v2/proposal.ts',
-  device: deviceMachine,
+  // V2 1.3: a device is unbound by closing its descriptor, by nothing else.
+  device: boundUntilClosed,
   space: spaceMachine,
   claims: [
     // V2T: every slot has one device. Its own text on ENQCMD breaks this.

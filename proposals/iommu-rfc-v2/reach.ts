@@ -1,4 +1,6 @@
 /** What several commands of the second RFC ask. */
+import { hasPasids } from '../attachments.ts';
+import { isBoundTo } from '../contexts.ts';
 import type { DesignState } from '../design-state.ts';
 import { type Ground, traitsOf } from '../setup.ts';
 
@@ -6,11 +8,6 @@ import { type Ground, traitsOf } from '../setup.ts';
 export function isReachable(state: DesignState, space: number): boolean {
   const home = state.home.get(space);
   return state.space.get(space) !== 'free' && home !== undefined && state.contextOpen.has(home);
-}
-
-/** V2, changes since V1: a device may be bound to several descriptors. */
-export function isBoundTo(state: DesignState, device: number, context: number): boolean {
-  return state.boundTo.get(device) === context || state.alsoBoundTo.has(device, context);
 }
 
 /** A device can be attached to spaces of the descriptors that it is bound to. */
@@ -42,8 +39,8 @@ export function isDelegated(ground: Ground, device: number): boolean {
 
 /** V2 1.4.1: types 4 to 8 have VFIO_DEVICE_INFO_CAP_PASID. */
 export function hasPasidCap(ground: Ground, device: number): boolean {
-  const { kind, pasid, iommuPasid } = traitsOf(ground, device);
-  return (kind === 'pdev' || kind === 'mdev') && pasid && iommuPasid;
+  const { kind } = traitsOf(ground, device);
+  return (kind === 'pdev' || kind === 'mdev') && hasPasids(ground, device);
 }
 
 /** A page that a device of a smaller address width does not reach. */

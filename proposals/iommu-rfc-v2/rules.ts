@@ -1,9 +1,7 @@
 /** Refusals of the second RFC. It names no errno; [D] marks what its text does not say in so many words. */
-import type { Refusal } from '../proposal.ts';
+import { refusalsWithoutErrno } from '../proposal.ts';
 
-function rule(name: string, says: string, source: string): Refusal {
-  return { rule: `iommu-rfc-v2/${name}`, errno: undefined, says, source };
-}
+const rule = refusalsWithoutErrno('iommu-rfc-v2');
 
 // Descriptors and devices.
 export const NO_CONTEXT = rule('context-open', 'the descriptor is no /dev/iommu', 'V2 2.1');

@@ -1,41 +1,30 @@
 /** Descriptors, ownership of groups, and what is told of a device. */
+import { hasPasids } from '../attachments.ts';
+import { closeContext, endContexts } from '../contexts.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type DeviceReport } from '../proposal.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
-import { blockGroup, boundMates, isViable, releaseGroup } from '../slots.ts';
+import { blockGroup, boundMates, isViable, probeDriver, releaseGroup } from '../slots.ts';
 import * as rules from './rules.ts';
 import { hasDomain, hasRid, leaveDefault, leavePasid, lost, uncharged, usesOf } from './slots.ts';
 
-/** The objects of a context end with it; `going` are the uses that a closing device takes along. */
-function freeAll(
-  state: DesignState,
-  ground: Ground,
-  context: number,
-  going: (space: number) => number,
-): DesignEvent[] {
-  return ground.spaces
-    .filter((space) => state.home.get(space) === context)
-    .flatMap((space): DesignEvent[] => {
-      const settled = going(space) > 0 && lost(state, ground, space, going(space)).length > 1;
-      const pinned = hasDomain(state, ground, space) && !settled;
-      return [
-        ...(pinned ? uncharged(state, ground, space) : []),
-        { type: 'TranslationsDropped', space, page: undefined },
-        { type: 'SpaceFreed', space },
-      ];
-    });
+/** The object of a context ends with it; `going` are the uses that a closing device takes along. */
+function freed(state: DesignState, ground: Ground, space: number, going: number): DesignEvent[] {
+  const settled = going > 0 && lost(state, ground, space, going).length > 1;
+  const pinned = hasDomain(state, ground, space) && !settled;
+  return [
+    ...(pinned ? uncharged(state, ground, space) : []),
+    { type: 'TranslationsDropped', space, page: undefined },
+    { type: 'SpaceFreed', space },
+  ];
 }
 
 /** vfio_df_unbind_iommufd(): PASIDs, the RID, the binding; with the last of a group the host has it back. */
 function closeEvents(state: DesignState, ground: Ground, device: number): DesignEvent[] {
-  const context = state.boundTo.get(device);
-  if (context === undefined) return [{ type: 'DeviceClosed', device }];
+  if (state.boundTo.get(device) === undefined) return [{ type: 'DeviceClosed', device }];
   const going = (space: number): number => usesOf(state, ground, space, device);
   const last = boundMates(state, ground, device).length === 0 && hasRid(ground, device);
-  const ended =
-    state.contextGone.has(context) &&
-    !ground.devices.some((other) => other !== device && state.boundTo.get(other) === context);
   return [
     ...ground.pasids
       .filter((pasid) => state.attachedAt.get(device, pasid) !== undefined)
@@ -44,7 +33,7 @@ function closeEvents(state: DesignState, ground: Ground, device: number): Design
     ...ground.spaces.flatMap((space) => lost(state, ground, space, going(space))),
     { type: 'DeviceClosed', device },
     ...(last ? releaseGroup(ground, device) : []),
-    ...(ended ? [...freeAll(state, ground, context, going), { type: 'ContextEnded', context } as const] : []),
+    ...endContexts(state, ground, device, (space) => freed(state, ground, space, going(space))),
   ];
 }
 
@@ -52,8 +41,7 @@ function closeEvents(state: DesignState, ground: Ground, device: number): Design
 export function report(state: DesignState, device: number, ground: Ground): DeviceReport | undefined {
   const context = state.boundTo.get(device);
   if (context === undefined || !state.contextOpen.has(context)) return undefined;
-  const { pasid, iommuPasid } = traitsOf(ground, device);
-  return { pasid: pasid && iommuPasid, iommuPasid };
+  return { pasid: hasPasids(ground, device), iommuPasid: traitsOf(ground, device).iommuPasid };
 }
 
 export const deviceCommands: readonly DesignCommand[] = [
@@ -63,11 +51,7 @@ export const deviceCommands: readonly DesignCommand[] = [
     source: 'iommufd_fops_release()',
     decide: (state, { context }, ground) => {
       if (!state.contextOpen.has(context)) return rules.BAD_DESCRIPTOR;
-      const lingers = state.boundTo.includes(context);
-      return [
-        ...(lingers ? [] : freeAll(state, ground, context, () => 0)),
-        { type: 'ContextClosed', context, lingers },
-      ];
+      return closeContext(state, ground, context, (space) => freed(state, ground, space, 0));
     },
   }),
   command('bind', {
@@ -110,11 +94,8 @@ export const deviceCommands: readonly DesignCommand[] = [
     name: 'bind a host driver',
     on: 'host',
     source: 'iommu_device_use_default_domain()',
-    decide: (state, { device }, ground) => {
-      if (state.hostDriver.has(device) || state.device.get(device) !== 'closed') return rules.HAS_USER;
-      const owned = boundMates(state, ground, device).length > 0;
-      return owned ? rules.PROBE_OWNED : [{ type: 'DriverProbed', device }];
-    },
+    decide: (state, { device }, ground) =>
+      probeDriver(state, ground, device, { used: rules.HAS_USER, owned: rules.PROBE_OWNED }),
   }),
   command('freeze-viommu', {
     name: 'IOMMU_GET_HW_INFO, and the guest starts',

@@ -1,17 +1,6 @@
 /** The kinds of iommufd as it is in Linux 7.3, as machines. */
 import { lifecycleMachine } from '../../machines/lifecycle.ts';
 
-/** vfio_df_ioctl_bind_iommufd(): only closing the descriptor of a device ends what binding it began. */
-export const deviceMachine = lifecycleMachine({
-  id: 'device',
-  initial: 'closed',
-  states: {
-    closed: { on: { DeviceOpened: 'open' } },
-    open: { on: { DeviceBound: 'bound', DeviceClosed: 'closed' } },
-    bound: { on: { DeviceClosed: 'closed' } },
-  },
-});
-
 /** An IOAS with the HWPTs that its devices need (`kernel`), or a nested HWPT over a table of the guest, or over its PASID table. */
 export const spaceMachine = lifecycleMachine({
   id: 'ioas-or-hwpt',

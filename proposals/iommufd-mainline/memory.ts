@@ -1,11 +1,12 @@
 /** IOAS_MAP, IOAS_UNMAP and HWPT_INVALIDATE. */
+import { mappedPages } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand, type Refusal } from '../proposal.ts';
 import { type Ground, traitsOf } from '../setup.ts';
 import { dropWithChildren } from '../slots.ts';
 import * as rules from './rules.ts';
-import { hasDomain, mappedPages, usesOf } from './slots.ts';
+import { hasDomain, usesOf } from './slots.ts';
 
 /** Why a space takes no command of an IOAS. */
 function refusesIoas(state: DesignState, space: number): Refusal | undefined {

@@ -1,4 +1,5 @@
 /** Shared virtual addressing by drivers of the host: one number for each process, from one allocator of the whole kernel. */
+import { hasPasids } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import { command, type DesignCommand } from '../proposal.ts';
 import { fitsPasid, traitsOf } from '../setup.ts';
@@ -10,8 +11,8 @@ export const processCommands: readonly DesignCommand[] = [
     on: 'host',
     source: 'iommu_alloc_mm_data(): iommu_global_pasid_ida',
     decide: (state, { device, wire }, ground) => {
-      const { pasid, iommuPasid, pri } = traitsOf(ground, device);
-      if (!pasid || !iommuPasid || !pri || state.device.get(device) === 'bound') return rules.NOT_FOR_SVA;
+      if (!hasPasids(ground, device) || !traitsOf(ground, device).pri || state.device.get(device) === 'bound')
+        return rules.NOT_FOR_SVA;
       if (state.process.has(device)) return rules.SVA_BOUND;
       if (!fitsPasid(ground, device, wire)) return rules.BEYOND_DEVICE;
       const known = state.msr.get();

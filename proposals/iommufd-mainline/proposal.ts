@@ -2,10 +2,11 @@
  * iommufd as it is in Linux 7.3, packed small enough to be searched. Each command stands for the calls of the uAPI that adapter.ts
  * makes on the full model; test/proposal-co-simulation.test.ts holds the two against each other.
  */
+import { boundUntilClosed } from '../device-machines.ts';
 import type { Proposal } from '../proposal.ts';
 import { deviceCommands, report } from './devices.ts';
 import { faultCommands } from './faults.ts';
-import { deviceMachine, spaceMachine } from './machines.ts';
+import { spaceMachine } from './machines.ts';
 import { memoryCommands } from './memory.ts';
 import { phrases } from './phrases.ts';
 import { processCommands } from './processes.ts';
@@ -18,7 +19,8 @@ export const iommufdMainline: Proposal = {
   date: '2026-10',
   source: 'Linux 7.3, drivers/iommu/iommufd, drivers/vfio',
   file: 'proposals/iommufd-mainline/proposal.ts',
-  device: deviceMachine,
+  // vfio_df_ioctl_bind_iommufd(): only closing the descriptor of a device ends what binding it began.
+  device: boundUntilClosed,
   space: spaceMachine,
   claims: [
     'P01',

@@ -1,7 +1,6 @@
 /** Refusals of mainline, with the rule of the register that the full model answers too; test/proposal-co-simulation.test.ts. */
-import type { ErrnoName } from '../../events/errno.ts';
 import { errnoOf, RULES, type RuleId } from '../../events/rules.ts';
-import type { Refusal } from '../proposal.ts';
+import { type Refusal, refusalsOf } from '../proposal.ts';
 
 /** A refusal by a rule of the register. */
 function registered(rule: RuleId): Refusal {
@@ -9,9 +8,7 @@ function registered(rule: RuleId): Refusal {
   return { rule, errno: errnoOf(rule), says, source: `${source}(), Linux 7.3` };
 }
 
-function own(name: string, errno: ErrnoName | undefined, says: string, source: string): Refusal {
-  return { rule: `iommufd-mainline/${name}`, errno, says, source };
-}
+const own = refusalsOf('iommufd-mainline');
 
 export const BAD_DESCRIPTOR = own('descriptor', 'EBADF', 'the descriptor is not open', 'fdget()');
 export const IS_USED = own('id', undefined, 'this id is in use', 'a kernel never hands it out');

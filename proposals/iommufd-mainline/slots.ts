@@ -1,4 +1,5 @@
 /** What moves when a device, or its whole group, comes to a space or leaves it: slots, faults, pins. */
+import { hasPasids, mappedPages } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
@@ -23,10 +24,6 @@ export function usesOf(state: DesignState, ground: Ground, space: number, only?:
 /** Whether an IOAS has a HWPT: pages are pinned and charged as long as it does (iopt_table_add_domain()). */
 export function hasDomain(state: DesignState, ground: Ground, space: number): boolean {
   return usesOf(state, ground, space) > 0 || hasChild(state, space);
-}
-
-export function mappedPages(state: DesignState, ground: Ground, space: number): number[] {
-  return ground.pages.filter((page) => state.mapped.has(space, page));
 }
 
 /** The first HWPT of an IOAS pins what is mapped. */
@@ -113,10 +110,7 @@ export function enterRid(state: DesignState, ground: Ground, device: number, spa
 
 /** Members of the group that have PASIDs at all; the core programs no other (iommu_attach_device_pasid()). */
 export function pasidMates(ground: Ground, device: number): number[] {
-  return matesOf(ground, device).filter((mate) => {
-    const { pasid, iommuPasid } = traitsOf(ground, mate);
-    return pasid && iommuPasid;
-  });
+  return matesOf(ground, device).filter((mate) => hasPasids(ground, mate));
 }
 
 export function leavePasid(state: DesignState, ground: Ground, device: number, pasid: number): DesignEvent[] {

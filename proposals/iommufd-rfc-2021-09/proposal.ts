@@ -1,18 +1,23 @@
 /** The iommufd RFC of 19 September 2021: 20 patches, what type1 can do, on device descriptors. */
+import { mappedPages } from '../attachments.ts';
+import { closeContext, endContexts } from '../contexts.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
+import { boundUntilClosed } from '../device-machines.ts';
 import { command, type Proposal } from '../proposal.ts';
 import { type Ground, matesOf, traitsOf } from '../setup.ts';
 import {
   blockGroup,
   boundMates,
+  CRASH,
   dropWithChildren,
   isAttached,
   isViable,
+  probeDriver,
   releaseGroup,
   routeGroup,
 } from '../slots.ts';
-import { deviceMachine, spaceMachine } from './machines.ts';
+import { spaceMachine } from './machines.ts';
 import * as rules from './rules.ts';
 
 /** The first bind takes the whole group from its default domain to blocking; R20-06, iommu_device_init_user_dma(). */
@@ -29,26 +34,15 @@ function detachEvents(state: DesignState, ground: Ground, device: number): Desig
 
 /** A descriptor that is closed detaches and unbinds its device; the last one of a group gives it back to the host. */
 function closeEvents(state: DesignState, ground: Ground, device: number): DesignEvent[] {
-  const context = state.boundTo.get(device);
-  if (context === undefined) return [{ type: 'DeviceClosed', device }];
+  if (state.boundTo.get(device) === undefined) return [{ type: 'DeviceClosed', device }];
   const detached = state.attached.get(device) === undefined ? [] : detachEvents(state, ground, device);
   const last = boundMates(state, ground, device).length === 0;
-  const ended =
-    state.contextGone.has(context) &&
-    !ground.devices.some((other) => other !== device && state.boundTo.get(other) === context);
   return [
     ...detached,
     { type: 'DeviceClosed', device },
     ...(last ? releaseGroup(ground, device) : []),
-    ...(ended ? [...freeAll(state, ground, context), { type: 'ContextEnded', context } as const] : []),
+    ...endContexts(state, ground, device, (space) => freeEvents(state, ground, space)),
   ];
-}
-
-/** The spaces of a context end with it. */
-function freeAll(state: DesignState, ground: Ground, context: number): DesignEvent[] {
-  return ground.spaces
-    .filter((space) => state.home.get(space) === context)
-    .flatMap((space) => freeEvents(state, ground, space));
 }
 
 function freeEvents(state: DesignState, ground: Ground, space: number): DesignEvent[] {
@@ -59,19 +53,14 @@ function freeEvents(state: DesignState, ground: Ground, space: number): DesignEv
   ];
 }
 
-/** The descriptor's own references go; the context lives until the last of its devices is closed (R20-07). */
-function closeContextEvents(state: DesignState, ground: Ground, context: number): DesignEvent[] {
-  const lingers = state.boundTo.includes(context);
-  return [...(lingers ? [] : freeAll(state, ground, context)), { type: 'ContextClosed', context, lingers }];
-}
-
 export const iommufdRfc: Proposal = {
   id: 'iommufd-rfc-2021-09',
   title: 'iommufd RFC, 20 patches',
   date: '2021-09-19',
   source: '<20210919063848.1476776-1-yi.l.liu@intel.com>',
   file: 'proposals/iommufd-rfc-2021-09/proposal.ts',
-  device: deviceMachine,
+  // R20-07: only closing the descriptor of a device ends what binding it began.
+  device: boundUntilClosed,
   space: spaceMachine,
   claims: [
     'P01',
@@ -105,7 +94,9 @@ export const iommufdRfc: Proposal = {
       on: 'iommu',
       source: 'R20-07',
       decide: (state, { context }, ground) =>
-        state.contextOpen.has(context) ? closeContextEvents(state, ground, context) : rules.NO_CONTEXT,
+        state.contextOpen.has(context)
+          ? closeContext(state, ground, context, (space) => freeEvents(state, ground, space))
+          : rules.NO_CONTEXT,
     }),
     command('bind', {
       name: 'VFIO_DEVICE_BIND_IOMMUFD',
@@ -245,15 +236,8 @@ export const iommufdRfc: Proposal = {
       name: 'bind a host driver',
       on: 'host',
       source: 'R20-06',
-      decide: (state, { device }, ground) => {
-        if (state.hostDriver.has(device) || state.device.get(device) !== 'closed') return rules.ALREADY_BOUND;
-        const owned = boundMates(state, ground, device).length > 0;
-        return owned ? [{ type: 'KernelCrashed' }] : [{ type: 'DriverProbed', device }];
-      },
+      decide: (state, { device }, ground) =>
+        probeDriver(state, ground, device, { used: rules.ALREADY_BOUND, owned: CRASH }),
     }),
   ],
 };
-
-function mappedPages(state: DesignState, ground: Ground, space: number): number[] {
-  return ground.pages.filter((page) => state.mapped.has(space, page));
-}

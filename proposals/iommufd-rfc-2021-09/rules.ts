@@ -1,10 +1,7 @@
 /** Refusals of the 20-patch RFC, with the errno that its patches write. */
-import type { ErrnoName } from '../../events/errno.ts';
-import type { Refusal } from '../proposal.ts';
+import { refusalsOf } from '../proposal.ts';
 
-function rule(name: string, errno: ErrnoName | undefined, says: string, source: string): Refusal {
-  return { rule: `iommufd-rfc-2021-09/${name}`, errno, says, source };
-}
+const rule = refusalsOf('iommufd-rfc-2021-09');
 
 export const NOT_OPEN = rule('device-open', 'EINVAL', 'the device is not open', 'R20-05');
 export const ALREADY_BOUND = rule('device-unbound', 'EBUSY', 'the device is bound already', 'R20-07');

@@ -1,4 +1,5 @@
 /** Attach with a PASID that the kernel picks, and detach. */
+import { hasPasids } from '../attachments.ts';
 import type { DesignEvent } from '../design-event.ts';
 import type { DesignState } from '../design-state.ts';
 import { command, type DesignCommand } from '../proposal.ts';
@@ -14,14 +15,14 @@ export const attachPasid: DesignCommand = command('attach-pasid', {
   // `pasid` is the kernel's choice: every free number is one way in which the command can go.
   decide: (state, { device, space, pasid }, ground) => {
     if (state.device.get(device) !== 'bound') return rules.NOT_BOUND;
-    const traits = traitsOf(ground, device);
-    if (!traits.pasid || !traits.iommuPasid) return rules.NO_PASIDS;
+    if (!hasPasids(ground, device)) return rules.NO_PASIDS;
+    const { rid } = traitsOf(ground, device);
     if (!isLive(state, space) || state.home.get(space) !== state.boundTo.get(device)) return rules.NO_SPACE;
     if (!fitsPasid(ground, device, pasid)) return rules.BEYOND_WIDTH;
-    if (!isWireFree(state, ground, traits.rid, pasid)) return rules.NO_NUMBER;
+    if (!isWireFree(state, ground, rid, pasid)) return rules.NO_NUMBER;
     return [
       { type: 'PasidAttached', device, space, pasid, wire: pasid },
-      { type: 'SlotRouted', rid: traits.rid, pasid, space },
+      { type: 'SlotRouted', rid, pasid, space },
       { type: 'PasidRevealed', pasid },
     ];
   },

@@ -1,4 +1,5 @@
 /** What Jason Gunthorpe answered to S0: any device with PASIDs attaches a kernel-managed space, and the kernel says at which number. */
+import { hasPasids } from '../attachments.ts';
 import { iommufdRfc } from '../iommufd-rfc-2021-09/proposal.ts';
 import { command, commandFor, type DesignCommand, isRefusal, type Proposal } from '../proposal.ts';
 import { traitsOf } from '../setup.ts';
@@ -26,8 +27,7 @@ export const kernelPickedPasid: Proposal = {
   claims: [...iommufdRfc.claims, 'P35', 'P44'],
   report: (state, device, ground) => {
     if (state.device.get(device) !== 'bound') return undefined;
-    const { pasid, iommuPasid } = traitsOf(ground, device);
-    return { pasid: pasid && iommuPasid, iommuPasid };
+    return { pasid: hasPasids(ground, device), iommuPasid: traitsOf(ground, device).iommuPasid };
   },
   lacks: { 'alloc-user': 'the answer is about spaces that the kernel manages' },
   commands: [

@@ -1,14 +1,8 @@
 /** What attaching with a number of the kernel's choice refuses. The mails name no errno. */
-import type { Refusal } from '../proposal.ts';
+import { type Refusal, refusalsWithoutErrno } from '../proposal.ts';
 
-function rule(name: string, says: string): Refusal {
-  return {
-    rule: `kernel-picked-pasid/${name}`,
-    errno: undefined,
-    says,
-    source: 'S0 thread, 23 Sep 2021 [D]',
-  };
-}
+const refusal = refusalsWithoutErrno('kernel-picked-pasid');
+const rule = (name: string, says: string): Refusal => refusal(name, says, 'S0 thread, 23 Sep 2021 [D]');
 
 export const NOT_BOUND = rule('device-bound', 'the device is not bound');
 export const NO_PASIDS = rule('pasid-capable', 'the device, or the IOMMU behind it, has no PASIDs');

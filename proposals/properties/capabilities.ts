@@ -4,6 +4,7 @@ import { matesOf, traitsOf } from '../setup.ts';
 import {
   everyDevice,
   everySpace,
+  hasPasids,
   isBound,
   isBoundPdev,
   isKernelManaged,
@@ -190,11 +191,6 @@ function isReached({ state, ground }: Look, space: number, page: number): boolea
   return !ground.devices.some(
     (device) => state.attached.get(device) === space && traitsOf(ground, device).narrow,
   );
-}
-
-function hasPasids({ ground }: Look, device: number): boolean {
-  const { pasid, iommuPasid } = traitsOf(ground, device);
-  return pasid && iommuPasid;
 }
 
 /** Two devices behind one IOMMU. */

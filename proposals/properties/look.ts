@@ -1,4 +1,6 @@
 /** Questions that several properties ask of a state. */
+import { hasPasids as hasBothPasids, reaches } from '../attachments.ts';
+import { isBoundTo as isContextOf } from '../contexts.ts';
 import type { Look } from '../property.ts';
 import { matesOf, siblingsOf, traitsOf } from '../setup.ts';
 
@@ -49,11 +51,7 @@ export function isUserManaged({ state }: Look, space: number): boolean {
 
 /** Whether a device reaches a space: by its RID, below it, or with a PASID. */
 export function isAttachedTo({ state, ground }: Look, device: number, space: number): boolean {
-  return (
-    state.attached.get(device) === space ||
-    state.under.has(device, space) ||
-    ground.pasids.some((pasid) => state.attachedAt.get(device, pasid) === space)
-  );
+  return reaches(state, ground, device, space);
 }
 
 export function isReferenced(look: Look, space: number): boolean {
@@ -93,9 +91,8 @@ export function isAttachedAnywhere({ state, ground }: Look, device: number): boo
 }
 
 /** Both the device and the IOMMU behind it have PASIDs. */
-export function hasPasids(look: Look, device: number): boolean {
-  const { pasid, iommuPasid } = traitsOf(look.ground, device);
-  return pasid && iommuPasid;
+export function hasPasids({ ground }: Look, device: number): boolean {
+  return hasBothPasids(ground, device);
 }
 
 /** Some device is attached to the space. */
@@ -110,6 +107,5 @@ export function isFreeHere(look: Look, device: number, wire: number): boolean {
 
 /** Whether a context has the device, alone or among others. */
 export function isBoundTo({ state }: Look, device: number, context: number | undefined): boolean {
-  if (context === undefined) return false;
-  return state.boundTo.get(device) === context || state.alsoBoundTo.has(device, context);
+  return context !== undefined && isContextOf(state, device, context);
 }
