@@ -2,6 +2,7 @@
 import { CHUNK_RUNS, type ChunkResult, type FuzzOptions } from '../traces/fuzz.ts';
 import { FuzzReport } from '../traces/fuzz-report.ts';
 import { type FuzzTask, work } from './fuzz-worker.ts';
+import { inPool } from './pool.ts';
 
 /** A campaign under way: what is known so far may be asked for at any time. */
 export type Campaign = Readonly<{ soFar: () => FuzzReport; finished: Promise<FuzzReport> }>;
@@ -23,7 +24,12 @@ export function fuzzChunks(
     return report;
   };
   const threads = Math.min(jobs, tasks.length);
-  const run = threads < 2 ? inTurn(tasks, results, onRuns) : inPool(tasks, threads, results, onRuns);
+  const onResult = (index: number, { count }: FuzzTask, result: ChunkResult): void => {
+    results[index] = result;
+    onRuns(count);
+  };
+  const run =
+    threads < 2 ? inTurn(tasks, results, onRuns) : inPool('./fuzz-worker.js', tasks, threads, onResult);
   return { soFar, finished: run.then(soFar) };
 }
 
@@ -37,31 +43,5 @@ async function inTurn(
     onRuns(task.count);
     // An interrupt is heard between chunks.
     await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-async function inPool(
-  tasks: readonly FuzzTask[],
-  threads: number,
-  results: (ChunkResult | undefined)[],
-  onRuns: (count: number) => void,
-): Promise<void> {
-  const { Piscina } = await import('piscina');
-  const filename = new URL('./fuzz-worker.js', import.meta.url).href;
-  const pool = new Piscina<FuzzTask, ChunkResult>({
-    filename,
-    name: 'work',
-    minThreads: threads,
-    maxThreads: threads,
-  });
-  try {
-    await Promise.all(
-      tasks.map(async (task, index) => {
-        results[index] = await pool.run(task);
-        onRuns(task.count);
-      }),
-    );
-  } finally {
-    await pool.destroy();
   }
 }

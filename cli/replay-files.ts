@@ -1,6 +1,7 @@
 /** Many files of a replay: one after another, or in a pool of threads; their reports are merged in the order of the files. */
 import { TraceReport } from '../traces/report.ts';
 import { emptyReport, mergeReport, type ReportData } from '../traces/report-data.ts';
+import { inPool } from './pool.ts';
 import { fileSize, type Progress } from './progress.ts';
 import { type ReplayTask, replayFile } from './replay-file.ts';
 
@@ -22,7 +23,11 @@ export function replayFiles(
   };
   const threads = Math.min(jobs, tasks.length);
   const alone = threads < 2 || tasks.some(({ path }) => path === '-');
-  const run = alone ? inTurn(tasks, reports, progress) : inPool(tasks, threads, reports, progress);
+  const onResult = (index: number, { path }: ReplayTask, report: ReportData): void => {
+    reports[index] = report;
+    progress.advance(fileSize(path));
+  };
+  const run = alone ? inTurn(tasks, reports, progress) : inPool('./worker.js', tasks, threads, onResult);
   return { soFar, finished: run.then(soFar) };
 }
 
@@ -35,31 +40,5 @@ async function inTurn(
     const report = new TraceReport(task.path, task.limit);
     reports[index] = report.data;
     await replayFile(task, report, progress.advance);
-  }
-}
-
-async function inPool(
-  tasks: readonly ReplayTask[],
-  threads: number,
-  reports: (ReportData | undefined)[],
-  progress: Progress,
-): Promise<void> {
-  const { Piscina } = await import('piscina');
-  const filename = new URL('./worker.js', import.meta.url).href;
-  const pool = new Piscina<ReplayTask, ReportData>({
-    filename,
-    name: 'work',
-    minThreads: threads,
-    maxThreads: threads,
-  });
-  try {
-    await Promise.all(
-      tasks.map(async (task, index) => {
-        reports[index] = await pool.run(task);
-        progress.advance(fileSize(task.path));
-      }),
-    );
-  } finally {
-    await pool.destroy();
   }
 }

@@ -141,6 +141,25 @@ export function openFileAt(world: World, process: Process | undefined, fd: numbe
   return fileId === undefined ? undefined : world.files.get(fileId);
 }
 
+/** A context as opening its device makes it, without objects; 0 is the id of no context at all. */
+export function emptyContext(id: number): Context {
+  return {
+    id,
+    objects: [undefined],
+    lowestFree: 1,
+    live: 0,
+    accountMode: 'none',
+    compatIoasId: 0,
+    noIommuMode: false,
+    pages: new Map(),
+    groups: new Map(),
+    windows: [],
+    mappings: [],
+    refs: 0,
+    broken: '',
+  };
+}
+
 /** A machine before anything happened; `userTop` is the first byte that user space cannot have. */
 export function emptyWorld(userTop: number): World {
   return {

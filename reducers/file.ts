@@ -3,7 +3,14 @@ import type { FileEvent } from '../events/file.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
-import type { Context, FileKind, OpenFile, Process, World } from '../machines/world.ts';
+import {
+  type Context,
+  emptyContext,
+  type FileKind,
+  type OpenFile,
+  type Process,
+  type World,
+} from '../machines/world.ts';
 import { destroyAccess } from './access.ts';
 import { contextOf, step, use } from './objects.ts';
 import { releaseAll } from './pages.ts';
@@ -56,21 +63,9 @@ function install(world: World, pid: number, fd: number, file: OpenFile): void {
 
 function newContext(world: World, kind: 'iommufd' | 'vfio-container'): Context {
   const id = world.nextContextId++;
-  const context: Context = {
-    id,
-    objects: [undefined],
-    lowestFree: 1,
-    live: 0,
-    accountMode: kind === 'vfio-container' ? 'mm' : 'none',
-    compatIoasId: 0,
-    noIommuMode: false,
-    pages: new Map(),
-    groups: new Map(),
-    windows: [],
-    mappings: [],
-    refs: 1,
-    broken: '',
-  };
+  const context = emptyContext(id);
+  if (kind === 'vfio-container') context.accountMode = 'mm';
+  context.refs = 1;
   world.contexts.set(id, context);
   return context;
 }

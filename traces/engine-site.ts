@@ -5,7 +5,14 @@ import type { AddressSpace } from '../machines/address-space.ts';
 import type { KernelProfile } from '../machines/kernel-profile.ts';
 import type { Platform } from '../machines/platform.ts';
 import type { DescriptorFact, Site, Supposition } from '../machines/site.ts';
-import { type Context, type OpenFile, openFileAt, type Process, type World } from '../machines/world.ts';
+import {
+  type Context,
+  emptyContext,
+  type OpenFile,
+  openFileAt,
+  type Process,
+  type World,
+} from '../machines/world.ts';
 import { processOf } from '../reducers/process.ts';
 import { issuedBy } from './new-descriptor.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
@@ -27,21 +34,7 @@ const NO_FILE: OpenFile = {
   length: 0n,
   revoked: false,
 };
-const NO_CONTEXT: Context = {
-  id: 0,
-  objects: [],
-  lowestFree: 1,
-  live: 0,
-  accountMode: 'none',
-  compatIoasId: 0,
-  noIommuMode: false,
-  pages: new Map(),
-  groups: new Map(),
-  windows: [],
-  mappings: [],
-  refs: 0,
-  broken: '',
-};
+const NO_CONTEXT = emptyContext(0);
 
 export class EngineSite implements Site {
   readonly world: World;

@@ -11,7 +11,14 @@ import { mustBe } from '../../machines/objects.ts';
 import type { Platform as Machine } from '../../machines/platform.ts';
 import type { Site } from '../../machines/site.ts';
 import { closeEvents } from '../../machines/vfio-device.ts';
-import { type Context, emptyWorld, type OpenFile, openFileAt, type World } from '../../machines/world.ts';
+import {
+  type Context,
+  emptyContext,
+  emptyWorld,
+  type OpenFile,
+  openFileAt,
+  type World,
+} from '../../machines/world.ts';
 import { applyEvent } from '../../reducers/evolve.ts';
 
 const PID = 1;
@@ -181,18 +188,4 @@ export class Kernel {
   }
 }
 
-const NO_CONTEXT: Context = {
-  id: 0,
-  objects: [],
-  lowestFree: 1,
-  live: 0,
-  accountMode: 'none',
-  compatIoasId: 0,
-  noIommuMode: false,
-  pages: new Map(),
-  groups: new Map(),
-  windows: [],
-  mappings: [],
-  refs: 0,
-  broken: '',
-};
+const NO_CONTEXT = emptyContext(0);

@@ -15,7 +15,7 @@ import type { Platform } from '../../machines/platform.ts';
 import type { DescriptorFact, Site, Supposition } from '../../machines/site.ts';
 import { decideVeventqRead } from '../../machines/veventq.ts';
 import { decideMmap, type MmapRequest } from '../../machines/viommu.ts';
-import { type Context, emptyWorld, type OpenFile, type World } from '../../machines/world.ts';
+import { type Context, emptyContext, emptyWorld, type OpenFile, type World } from '../../machines/world.ts';
 import { applyEvent } from '../../reducers/evolve.ts';
 import { closed, openDescriptors } from '../../traces/facts.ts';
 import { inconsistencies } from './consistency.ts';
@@ -255,21 +255,7 @@ export class Given {
   }
 }
 
-const NO_CONTEXT: Context = {
-  id: 0,
-  objects: [],
-  lowestFree: 1,
-  live: 0,
-  accountMode: 'none',
-  compatIoasId: 0,
-  noIommuMode: false,
-  pages: new Map(),
-  groups: new Map(),
-  windows: [],
-  mappings: [],
-  refs: 0,
-  broken: '',
-};
+const NO_CONTEXT = emptyContext(0);
 
 /** A process with an iommufd on descriptor 3; Linux 7.3.4, the mock, root, 8 MiB of lockable memory. */
 export function given(options: GivenOptions = {}): Given {

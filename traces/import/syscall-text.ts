@@ -1,24 +1,10 @@
 /** Entries and returns of system calls as text: `sys_close(fd: 4)` of tracefs, `fd: 0x00000004` of trace-cmd and perf. */
+import { CAPTURED_CALLS } from '../capture-probes.ts';
 import type { SyscallArgs } from './kernel-event.ts';
 import { isWord } from './memory-order.ts';
 
-/** The calls that make, copy, close or use descriptors. */
-export const FOLLOWED_CALLS: ReadonlySet<string> = new Set([
-  'ioctl',
-  'open',
-  'openat',
-  'openat2',
-  'close',
-  'dup',
-  'dup2',
-  'dup3',
-  'fcntl',
-  'mmap',
-  'munmap',
-  'mprotect',
-  'mremap',
-  'brk',
-]);
+/** The calls that a capture is made of. */
+export const FOLLOWED_CALLS: ReadonlySet<string> = new Set(CAPTURED_CALLS);
 
 /** Values in symbols, or of no use. */
 const AS_TEXT: ReadonlySet<string> = new Set(['flags', 'mode', 'how', 'usize', 'dfd', 'filename']);
