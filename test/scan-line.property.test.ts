@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseLine } from '../traces/format.ts';
 import type { RecordedLine } from '../traces/recording.ts';
-import { scanIoctl } from '../traces/scan-line.ts';
+import { scanLine } from '../traces/scan-line.ts';
+import { isScanned, SLOT_BYTES, scannedArg, scannedBytes, slotAt } from '../traces/scanned-struct.ts';
 import { CORPUS } from './support/cli.ts';
 
 const at = { file: 'f', line: 1 };
@@ -19,12 +20,15 @@ const lines = [
   ...linesOf('kernel-7.3.4/deep/deep-005301.jsonl.gz').slice(0, 4000),
   ...linesOf('kernel-7.3.4/vfio-vtd/vtd-000001.jsonl.gz').slice(0, 1000),
 ];
-const ioctls = lines.filter((line) => line.includes('"ev":"ioctl"'));
+/** The recorder writes some event first in its line, and of no call. */
+const calls = lines.filter((line) => /"tid":\d+,"ev":"(ioctl|read|write|poll|close)"/.test(line));
+const [anIoctl = ''] = calls.filter((line) => line.includes('"ev":"ioctl"'));
 
 /** The scanner on a line in the middle of a block. */
 function scan(line: string): RecordedLine | undefined {
   const other = '{"seq":9,"ns":1,"ev":"other"}\n';
-  return scanIoctl(line, Buffer.from(`${other}${line}\n${other}`, 'latin1'), other.length);
+  const text = `${other}${line}\n${other}`;
+  return scanLine(text, Buffer.from(text, 'latin1'), other.length);
 }
 
 function parse(line: string): RecordedLine | 'refused' {
@@ -89,30 +93,31 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     }),
 );
 
-describe('scanIoctl', () => {
-  it('reads nearly every ioctl of a recording, and as parseLine() does', () => {
+describe('scanLine', () => {
+  it('reads nearly every call of a recording, and as parseLine() does', () => {
     let scanned = 0;
-    for (const line of ioctls) {
+    for (const line of calls) {
       if (scan(line) !== undefined) scanned++;
       expectAgreement(line);
     }
-    expect(scanned).toBeGreaterThan(ioctls.length * 0.95);
+    expect(scanned).toBeGreaterThan(calls.length * 0.98);
   });
 
   it('leaves all other lines alone', () => {
-    const others = lines.filter((line) => !line.includes('"ev":"ioctl"'));
+    const others = lines.filter((line) => !calls.includes(line));
+    expect(others.length).toBeGreaterThan(50);
     for (const line of others) expect(scan(line), line).toBeUndefined();
   });
 
   it('reads a changed line as parseLine() does, or not at all', () => {
     const changed = fc
-      .tuple(fc.constantFrom(...ioctls), fc.array(change, { minLength: 1, maxLength: 3 }))
+      .tuple(fc.constantFrom(...calls), fc.array(change, { minLength: 1, maxLength: 3 }))
       .map(([line, changes]) => changes.reduce((text, make) => make(text), line));
     fc.assert(fc.property(changed, expectAgreement), { seed: 7, numRuns: 20_000 });
   });
 
   it('meets changed lines that both read', () => {
-    const harmless = fc.sample(fc.tuple(fc.constantFrom(...ioctls), change), { seed: 7, numRuns: 2000 });
+    const harmless = fc.sample(fc.tuple(fc.constantFrom(...calls), change), { seed: 7, numRuns: 2000 });
     const read = harmless.filter(([line, make]) => make(line) !== line && scan(make(line)) !== undefined);
     expect(read.length).toBeGreaterThan(100);
   });
@@ -125,9 +130,54 @@ describe('scanIoctl', () => {
   );
 
   it('refuses a line that goes on after the object', () => {
-    const [line = ''] = ioctls;
-    expect(scan(line)).toBeDefined();
-    expect(scan(`${line} `)).toBeUndefined();
-    expect(scan(`${line}{}`)).toBeUndefined();
+    expect(scan(anIoctl)).toBeDefined();
+    expect(scan(`${anIoctl} `)).toBeUndefined();
+    expect(scan(`${anIoctl}{}`)).toBeUndefined();
+  });
+
+  it('leaves the last line of a block alone, which may end too close to the end', () => {
+    const text = `${anIoctl}\n${anIoctl}\n`;
+    const block = Buffer.from(text, 'latin1');
+    expect(scanLine(text, block, 0)).toBeDefined();
+    expect(scanLine(text, block, anIoctl.length + 1)).toBeUndefined();
+  });
+});
+
+describe('the bytes of scanned structs', () => {
+  const text = `${calls.join('\n')}\n`;
+  const block = Buffer.from(text, 'latin1');
+  const scanned = (): RecordedLine[] => {
+    const found: RecordedLine[] = [];
+    for (let from = 0; from < text.length; from = text.indexOf('\n', from) + 1) {
+      const line = scanLine(text, block, from);
+      if (line !== undefined) found.push(line);
+    }
+    return found;
+  };
+
+  it('are those of the text, and so is the address, as long as the scanner has not gone on too far', () => {
+    let checked = 0;
+    for (let from = 0; from < text.length; from = text.indexOf('\n', from) + 1) {
+      const line = scanLine(text, block, from);
+      if (line?.ev !== 'ioctl' || line.in.length / 2 >= SLOT_BYTES) continue;
+      expect(isScanned(line)).toBe(true);
+      const at = slotAt(line.seq);
+      expect(Buffer.from(scannedBytes.subarray(at, at + line.in.length / 2)).toString('hex')).toBe(line.in);
+      expect(scannedArg(line)).toBe(line.arg.length > 15 ? Number.NaN : Number(line.arg));
+      expect(isScanned({ ...line })).toBe(false);
+      checked++;
+    }
+    expect(checked).toBeGreaterThan(4000);
+  });
+
+  it('are given up for those of a later line, even of one that turns out to be unreadable', () => {
+    const lines = scanned();
+    const last = lines.findLast((line) => line.ev === 'ioctl');
+    expect(lines.filter((line) => line.ev === 'ioctl' && isScanned(line)).length).toBeLessThanOrEqual(64);
+    expect(last?.ev === 'ioctl' && isScanned(last)).toBe(true);
+    const seq = last?.seq ?? 0;
+    const broken = anIoctl.replace(/"seq":\d+/, `"seq":${seq}`).replace(/"in":"([0-9a-f]*)"/, '"in":"$1",');
+    expect(scan(broken)).toBeUndefined();
+    expect(last?.ev === 'ioctl' && isScanned(last)).toBe(false);
   });
 });

@@ -16,6 +16,7 @@ import {
 import { processOf } from '../reducers/process.ts';
 import { issuedBy } from './new-descriptor.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
+import { isScanned, scannedArg, scannedView, slotAt } from './scanned-struct.ts';
 import { StructBuffer } from './struct-buffer.ts';
 
 /** Where VEVENTQ_ALLOC names its vIOMMU, in hex digits. */
@@ -60,7 +61,8 @@ export class EngineSite implements Site {
   private readonly secondBuffer = new StructBuffer();
   private secondBytes: Uint8Array | undefined;
   private argText = '0x0';
-  private parsedArg = 0;
+  /** NaN until it is asked for. */
+  private parsedArg = Number.NaN;
 
   constructor(world: World, kernel: KernelProfile, platform: Platform) {
     this.world = world;
@@ -71,7 +73,7 @@ export class EngineSite implements Site {
 
   /** User address of the struct; most calls never ask for it. */
   get arg(): number {
-    if (this.parsedArg < 0) this.parsedArg = Number(this.argText);
+    if (Number.isNaN(this.parsedArg)) this.parsedArg = Number(this.argText);
     return this.parsedArg;
   }
 
@@ -126,8 +128,13 @@ export class EngineSite implements Site {
   /** The bytes that the call brings. */
   load(line: IoctlLine): void {
     this.argText = line.arg;
-    this.parsedArg = -1;
-    this.struct.load(line.in);
+    if (isScanned(line)) {
+      this.parsedArg = scannedArg(line);
+      this.struct.take(scannedView, slotAt(line.seq), line.in.length >>> 1);
+    } else {
+      this.parsedArg = Number.NaN;
+      this.struct.load(line.in);
+    }
     this.secondBytes = undefined;
     this.secondAsked = false;
     this.resultKnown = line.ret !== undefined;

@@ -3,15 +3,18 @@ import { fileName, type ReadOptions, readChunks } from './read-chunks.ts';
 import type { Sink } from './read-compressed.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
-/**
- * Where the bytes of a line stand: in `block`, from `from` on, one for each character; no block where a character may have
- * more than one. Valid until the receiver returns.
- */
-export type LinePlace = Readonly<{ block: Uint8Array | undefined; from: number }>;
-
 /** Receives a line without its newline; `stop` ends the reading. Lines count from 1. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a receiver that never stops returns nothing
-export type LineReceiver = (text: string, lineNumber: number, place: LinePlace) => void | 'stop';
+export type LineReceiver = (text: string, lineNumber: number) => void | 'stop';
+
+/**
+ * May take the line that begins at `from` of a block by itself; `text` has a character for each byte of `block`. Answers where the
+ * next line begins, or NOT_TAKEN or STOPPED.
+ */
+export type LineTaker = (text: string, block: Uint8Array, from: number, lineNumber: number) => number;
+
+export const NOT_TAKEN = -1;
+export const STOPPED = -2;
 
 /** A line longer than this is an error: no line of any trace format comes near it. Bytes. */
 export const LONGEST_LINE = 16 * 1024 * 1024;
@@ -33,13 +36,19 @@ export async function readLines(
   splitter.end();
 }
 
-/** Splits chunks at newlines. `end()` hands on a last line that has none; after a stop it does nothing. */
-export function lineSplitter(file: string, onLine: LineReceiver): Sink & Readonly<{ end: () => void }> {
+/**
+ * Splits chunks at newlines; `take` is asked first for each line. `end()` hands on a last line that has none; after a stop it
+ * does nothing.
+ */
+export function lineSplitter(
+  file: string,
+  onLine: LineReceiver,
+  take: LineTaker = () => NOT_TAKEN,
+): Sink & Readonly<{ end: () => void }> {
   let lines = 0;
   let stopped = false;
   let rest: Uint8Array[] = [];
   let restSize = 0;
-  const place: { block: Uint8Array | undefined; from: number } = { block: undefined, from: 0 };
 
   const tooLong = (line: number) =>
     new TraceFormatError(
@@ -47,6 +56,14 @@ export function lineSplitter(file: string, onLine: LineReceiver): Sink & Readonl
       { file, line },
       `expected at most ${LONGEST_LINE} bytes on a line, found more`,
     );
+
+  /** The line from `from` on; where the next one begins. */
+  const handOn = (text: string, from: number): number => {
+    const end = text.indexOf('\n', from);
+    lines++;
+    if (end - from > LONGEST_LINE) throw tooLong(lines);
+    return onLine(text.slice(from, end), lines) === 'stop' ? STOPPED : end + 1;
+  };
 
   /** Whole lines, the last with its newline. */
   const split = (block: Buffer): 'stop' | undefined => {
@@ -59,17 +76,16 @@ export function lineSplitter(file: string, onLine: LineReceiver): Sink & Readonl
         'expected UTF-8, found other bytes',
       );
     }
-    place.block = text.length === block.length ? block : undefined;
+    const aligned = text.length === block.length;
     let from = lines === 0 && text.charCodeAt(0) === 0xfeff ? 1 : 0;
-    for (let end = text.indexOf('\n', from); end >= 0; end = text.indexOf('\n', from)) {
-      lines++;
-      if (end - from > LONGEST_LINE) throw tooLong(lines);
-      place.from = from;
-      if (onLine(text.slice(from, end), lines, place) === 'stop') {
+    while (from < text.length) {
+      const next = aligned ? take(text, block, from, lines + 1) : NOT_TAKEN;
+      from = next === NOT_TAKEN ? handOn(text, from) : next;
+      if (from < 0) {
         stopped = true;
         return 'stop';
       }
-      from = end + 1;
+      if (next >= 0) lines++;
     }
     return undefined;
   };

@@ -7,9 +7,9 @@ import { captureReaderFor, captureReaderOf } from './import/recognise.ts';
 import { ContentSniffer } from './import/sniff.ts';
 import { shaped } from './ioctl-line.ts';
 import { fileName, type ReadOptions, readChunks, unreadable } from './read-chunks.ts';
-import { type LinePlace, lineSplitter } from './read-lines.ts';
+import { lineSplitter, NOT_TAKEN, STOPPED } from './read-lines.ts';
 import type { RecordedLine } from './recording.ts';
-import { scanIoctl } from './scan-line.ts';
+import { scanLine, scannedTo } from './scan-line.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
 /** Receives a line of a recording; `stop` ends the reading. Lines count from 1. */
@@ -34,10 +34,14 @@ export async function readTrace(
   const { format } = options;
   let begun = false;
   let capture: CaptureReader | undefined;
-  const onText = (text: string, lineNumber: number, { block, from }: LinePlace) => {
+  const take = (text: string, block: Uint8Array, from: number, lineNumber: number) => {
+    const line = begun && capture === undefined ? scanLine(text, block, from) : undefined;
+    if (line === undefined) return NOT_TAKEN;
+    const next = scannedTo();
+    return onLine(line, lineNumber) === 'stop' ? STOPPED : next;
+  };
+  const onText = (text: string, lineNumber: number) => {
     if (capture !== undefined) return capture.take(text, lineNumber);
-    const ioctl = begun && block !== undefined ? scanIoctl(text, block, from) : undefined;
-    if (ioctl !== undefined) return onLine(ioctl, lineNumber);
     if (text.length < 3 && text.trim() === '') return undefined;
     if (!begun)
       capture =
@@ -55,7 +59,7 @@ export async function readTrace(
     begun = true;
     return onLine(line.ev === 'ioctl' ? shaped(line) : line, lineNumber);
   };
-  const splitter = lineSplitter(file, onText);
+  const splitter = lineSplitter(file, onText, take);
   const content = new ContentSniffer(path, file, splitter);
   try {
     await readChunks(path, content, options);

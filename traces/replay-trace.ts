@@ -258,7 +258,7 @@ class TraceReplay {
     }
     this.seq = line.seq;
     this.receiver.onFeed?.(line, lineNumber, session);
-    const result = this.guarded(lineNumber, () => feed.feed(line));
+    const result = this.feedGuarded(feed, line, lineNumber);
     if (this.fed(line, result, session) === 'stop') {
       if (result !== undefined) this.waiting.push(result);
       this.handOn(true);
@@ -283,14 +283,27 @@ class TraceReplay {
     return undefined;
   }
 
+  /** guarded(), without a function for each line. */
+  private feedGuarded(feed: CaptureDoubts, line: RecordedLine, lineNumber: number): CallResult | undefined {
+    try {
+      return feed.feed(line);
+    } catch (cause) {
+      throw this.defect(lineNumber, cause);
+    }
+  }
+
   /** Whatever `run` throws is a defect of the model. */
   private guarded<T>(line: number, run: () => T): T {
     try {
       return run();
     } catch (cause) {
-      this.handOn(true);
-      throw new ModelDefect({ file: this.file, line }, this.seq, cause);
+      throw this.defect(line, cause);
     }
+  }
+
+  private defect(line: number, cause: unknown): ModelDefect {
+    this.handOn(true);
+    return new ModelDefect({ file: this.file, line }, this.seq, cause);
   }
 
   private begin(header: TraceLine, lineNumber: number): undefined {

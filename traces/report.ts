@@ -28,6 +28,8 @@ export class TraceReport {
   readonly data: ReportData = emptyReport();
   private readonly trace: string;
   private readonly limit: number;
+  /** Those of `data`, by command: a map is looked up faster. */
+  private readonly counts = new Map<string, Counts>();
   private session: Session | undefined;
 
   constructor(trace: string, limit: number) {
@@ -46,12 +48,20 @@ export class TraceReport {
   }
 
   add(result: CallResult): void {
-    const { totals, commands } = this.data;
-    commands[result.command] ??= noCounts();
-    count(totals, result);
-    count(commands[result.command] as Counts, result);
+    count(this.data.totals, result);
+    count(this.countsOf(result.command), result);
+    if (result.verdict === 'conforming') return;
     if (result.verdict === 'diverging') this.addDivergence(result);
     if (result.verdict === 'undetermined') this.addUndetermined(result);
+  }
+
+  private countsOf(command: string): Counts {
+    const known = this.counts.get(command);
+    if (known !== undefined) return known;
+    const counts = noCounts();
+    this.counts.set(command, counts);
+    this.data.commands[command] = counts;
+    return counts;
   }
 
   /** The kernel broke an invariant of its own: at a call, or when a file was closed. */
@@ -138,7 +148,8 @@ export class TraceReport {
 
 function count(counts: Counts, { verdict }: CallResult): void {
   counts.calls++;
-  counts[verdict === 'predicted' ? 'unrecorded' : verdict]++;
+  if (verdict === 'conforming') counts.conforming++;
+  else counts[verdict === 'predicted' ? 'unrecorded' : verdict]++;
 }
 
 /** Whether the kernel and the model were of one mind, and the model with itself. */

@@ -23,6 +23,15 @@ export class StructBuffer {
     if (length > 0) this.bytes.hexWrite(hex, 0, length);
   }
 
+  /** Replaces the contents by `length` bytes of `source` from `from` on. */
+  take(source: DataView, from: number, length: number): void {
+    this.resize(length);
+    const { view } = this;
+    let at = 0;
+    for (; at + WORD <= length; at += WORD) view.setUint32(at, source.getUint32(from + at));
+    for (; at < length; at++) view.setUint8(at, source.getUint8(from + at));
+  }
+
   /** Replaces the contents. */
   fill(bytes: Uint8Array): void {
     this.resize(bytes.length);
@@ -38,7 +47,13 @@ export class StructBuffer {
 
   private resize(length: number): void {
     if (length > this.bytes.length) this.grow(length);
-    if (length < this.length) this.bytes.fill(0, length, this.length);
+    // A struct has few words, and to fill them one by one is quicker than to call for it.
+    if (length < this.length) {
+      const { view } = this;
+      let at = length;
+      for (; at + WORD <= this.length; at += WORD) view.setUint32(at, 0);
+      for (; at < this.length; at++) view.setUint8(at, 0);
+    }
     this.length = length;
   }
 
