@@ -34,13 +34,15 @@ async function replay(files: readonly string[]): Promise<number> {
   return calls;
 }
 
-async function measure(name: string, path: string, rounds: number, target: number): Promise<void> {
+async function measure(
+  name: string,
+  path: string,
+  { rounds, warmUp, target }: Readonly<{ rounds: number; warmUp: number; target: number }>,
+): Promise<void> {
   const files = findTraces(path);
   const calls = await replay(files);
-  const { parse, whole } = await takeTurns(rounds, {
-    parse: () => gunzipAndParse(files),
-    whole: () => replay(files),
-  });
+  const contenders = { parse: () => gunzipAndParse(files), whole: () => replay(files) };
+  const { parse, whole } = await takeTurns(rounds, contenders, warmUp);
   console.log(`${name}: ${calls} calls`);
   console.log(`  gunzip and JSON.parse  ${milliseconds(parse)}`);
   console.log(`  replay                 ${milliseconds(whole)}, ${rate(calls, whole.median)}`);
@@ -49,6 +51,6 @@ async function measure(name: string, path: string, rounds: number, target: numbe
 
 export async function benchEndToEnd(): Promise<void> {
   const largest = largestRecording();
-  await measure(`largest recording, ${largest}`, largest, 15, 3);
-  await measure(`all of ${SELFTEST}`, SELFTEST, 5, 2);
+  await measure(`largest recording, ${largest}`, largest, { rounds: 25, warmUp: 15, target: 3 });
+  await measure(`all of ${SELFTEST}`, SELFTEST, { rounds: 7, warmUp: 2, target: 2 });
 }

@@ -3,14 +3,18 @@ import { performance } from 'node:perf_hooks';
 
 export type Times = Readonly<{ median: number; least: number }>;
 
-/** Milliseconds of each contender over `rounds` turns; one turn before them warms up. */
+/**
+ * Milliseconds of each contender over `rounds` turns, after `warmUp` turns: V8 compiles for speed what has run for a while, and what
+ * lasts a tenth of a second only has to run a dozen times for it.
+ */
 export async function takeTurns<Name extends string>(
   rounds: number,
   contenders: Readonly<Record<Name, () => unknown>>,
+  warmUp = 1,
 ): Promise<Readonly<Record<Name, Times>>> {
   const names = Object.keys(contenders) as Name[];
   const times = new Map<Name, number[]>(names.map((name) => [name, []]));
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -warmUp; round < rounds; round++) {
     for (const name of names) {
       const start = performance.now();
       await contenders[name]();

@@ -12,6 +12,7 @@ import { allocDomain } from './no-iommu.ts';
 import { freeId, type Hwpt, type HwptPaging, type Ioas, mustBe, objectAt, pagingOf } from './objects.ts';
 import type { Plan } from './plan.ts';
 import { type Failure, isFailure, type Site } from './site.ts';
+import { addTo } from './sums.ts';
 import type { Slot } from './world.ts';
 
 export type PtResult = Readonly<{ hwptId: number }> | Failure;
@@ -299,8 +300,7 @@ function loseReserved(site: Site, plan: Plan, slot: Slot, former: Hwpt, hwpt: Hw
 
 /** An automatic HWPT goes with its last user. */
 function releaseHwpt(site: Site, plan: Plan, hwpt: Hwpt, count: number): void {
-  const released = (plan.released.get(hwpt.id) ?? 0) + count;
-  plan.released.set(hwpt.id, released);
+  const released = addTo(plan.released, hwpt.id, count);
   if (hwpt.kind === 'hwpt-paging' && hwpt.auto && hwpt.users - released === 1) {
     plan.events.push({ type: 'HwptDestroyed', context: site.context.id, id: hwpt.id });
   }

@@ -4,6 +4,7 @@ import type { Capture, Piece } from '../events/memory.ts';
 import { type AddressSpace, fileKey, maybeHeap, pageInKey, type Vma, vmaAt } from './address-space.ts';
 import { type Pages, uncovered } from './pages.ts';
 import type { Failure, Site } from './site.ts';
+import { addTo, type Sums, sumOf } from './sums.ts';
 import { keyOf } from './user-page.ts';
 
 const PAGE = 4096;
@@ -17,11 +18,11 @@ export const HEAP_UNKNOWN = 'growth of the heap since the last snapshot of the m
 /** A pages object that exists, or one that the command under decision would make. */
 export type PinSource = Pages | NewPages;
 
-/** What a command under decision has pinned and charged so far. */
-export type Tally = { captures: Capture[]; charges: Map<string, number> };
+/** What a command under decision has pinned so far, and the pages that it has charged by account. */
+export type Tally = { captures: Capture[]; charges: Sums<string> };
 
 export function newTally(): Tally {
-  return { captures: [], charges: new Map() };
+  return { captures: [], charges: [] };
 }
 
 /** The account that pays for a pages object: per user, per address space, or nobody. */
@@ -85,9 +86,9 @@ function charge(site: Site, tally: Tally, source: PinSource, count: number): Fai
   if (account === '') return undefined;
   const owner = site.world.processes.get(source.ownerPid);
   const limit = owner === undefined ? Number.POSITIVE_INFINITY : Number(owner.memlock >> 12n);
-  const already = (site.world.charged.get(account) ?? 0) + (tally.charges.get(account) ?? 0);
+  const already = (site.world.charged.get(account) ?? 0) + sumOf(tally.charges, account);
   if (already + count > limit && !site.trusting) return { rule: 'pin/memlock' };
-  tally.charges.set(account, (tally.charges.get(account) ?? 0) + count);
+  addTo(tally.charges, account, count);
   return undefined;
 }
 

@@ -78,51 +78,59 @@ export function requiredByUser(slot: Slot, domainId: number): Invalidation[] {
 }
 
 /** What the caches may hold that the tables say no longer; told by the hardware's side, not by what is invalidated. */
-export function staleAfter(transition: Transition): Stale[] {
+function addStale(hardware: Hardware, transition: Transition): void {
+  const { instance } = transition;
   switch (transition.kind) {
-    case 'entry': {
-      const stale = [atEntry(transition)];
-      if (isPresent(transition.from)) {
-        stale.push(atIotlb(transition.instance, domainIdOf(transition.from), undefined));
-        stale.push(atAtc(transition, undefined));
+    case 'entry':
+      hardware.stale.push(atEntry(transition));
+      if (!isPresent(transition.from)) return;
+      hardware.stale.push(atIotlb(instance, domainIdOf(transition.from), undefined));
+      addToAtc(hardware, transition, undefined);
+      return;
+    case 'unmap':
+      for (const { rid, pasid, domainId, nested } of transition.users) {
+        const range = nested ? undefined : transition.range;
+        hardware.stale.push(atIotlb(instance, domainId, range));
+        addToAtc(hardware, { instance, rid, pasid }, range);
       }
-      return stale;
-    }
-    case 'unmap': {
-      const stale: Stale[] = [];
-      for (const user of transition.users) {
-        const range = user.nested ? undefined : transition.range;
-        stale.push(atIotlb(transition.instance, user.domainId, range));
-        stale.push(atAtc({ instance: transition.instance, rid: user.rid, pasid: user.pasid }, range));
-      }
-      return stale;
-    }
+      return;
     case 'dirty':
-      return [atEntry(transition), atIotlb(transition.instance, domainIdOf(transition.entry), undefined)];
+      hardware.stale.push(atEntry(transition));
+      hardware.stale.push(atIotlb(instance, domainIdOf(transition.entry), undefined));
+      return;
     case 'user':
-      return [];
   }
 }
 
+function addToAtc(hardware: Hardware, slot: Slot, range: Range | undefined): void {
+  if (mayCache(hardware, slot.rid)) hardware.stale.push(atAtc(slot, range));
+}
+
 /** The driver issues what is pending; each takes out of the caches what it covers. What no invalidation covers stays stale. */
-function issue(hardware: Hardware): void {
-  const { pending } = hardware;
-  hardware.stale = hardware.stale.filter((stale) => !pending.some((one) => covers(one, stale)));
-  hardware.pending = [];
+function issue({ pending, stale }: Hardware): void {
+  let kept = 0;
+  for (const one of stale) if (!isCovered(one, pending)) stale[kept++] = one;
+  while (stale.length > kept) stale.pop();
+  while (pending.length > 0) pending.pop();
+}
+
+function isCovered(stale: Stale, invalidations: readonly Invalidation[]): boolean {
+  for (const one of invalidations) if (covers(one, stale)) return true;
+  return false;
 }
 
 /** What is left of these where devices without ATS have no cache. */
-function ofCaches<Tags extends Invalidation>(hardware: Hardware, all: readonly Tags[]): readonly Tags[] {
-  const exists = ({ cache, rid }: Tags): boolean => cache !== 'atc' || mayCache(hardware, rid);
-  return all.every(exists) ? all : all.filter(exists);
+function ofCaches(hardware: Hardware, all: readonly Invalidation[]): readonly Invalidation[] {
+  const exists = ({ cache, rid }: Invalidation): boolean => cache !== 'atc' || mayCache(hardware, rid);
+  return hardware.withoutAts.size === 0 || all.every(exists) ? all : all.filter(exists);
 }
 
 /** The tables have changed: the caches lag behind until the driver has issued what is required. */
 export function follow(hardware: Hardware, change: Transition): void {
   const required = ofCaches(hardware, change.required);
   const transition: Transition = required === change.required ? change : { ...change, required };
-  hardware.stale.push(...ofCaches(hardware, staleAfter(transition)));
-  hardware.pending.push(...transition.required);
+  addStale(hardware, transition);
+  for (const one of transition.required) hardware.pending.push(one);
   issue(hardware);
   hardware.transitions++;
   hardware.recent.push(transition);
