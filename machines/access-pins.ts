@@ -17,15 +17,14 @@ export type PinnedRange = Readonly<{ parts: PinnedPart[]; tally: Tally }>;
 /** Byte range of one area that an access touches: [at, last] and the offset of `at` in the pages object. */
 type Span = Readonly<{ area: Area; pages: Pages; first: bigint; last: bigint; startByte: bigint }>;
 
-/** Walks the areas that cover [iova, iova + length) until `visit` refuses or a gap shows. */
+/** Walks the areas that cover [iova, last] until `visit` refuses or a gap shows. */
 function walk(
   context: Context,
   ioas: Ioas,
   iova: bigint,
-  length: bigint,
+  last: bigint,
   visit: (span: Span) => Failure | undefined,
 ): Failure | undefined {
-  const last = iova + length - 1n;
   let at = iova;
   for (
     let area: Area | undefined = areaAt(ioas.areas, iova);
@@ -47,9 +46,11 @@ function walk(
   }
 }
 
-function refusesRange(iova: bigint, length: bigint): Failure | undefined {
+/** The last IOVA of the range, or why there is none. */
+function lastOf(iova: bigint, length: bigint): bigint | Failure {
   if (length === 0n) return { rule: 'access/length' };
-  return iova + length - 1n > U64_MAX ? { rule: 'access/overflow' } : undefined;
+  const last = iova + length - 1n;
+  return last > U64_MAX ? { rule: 'access/overflow' } : last;
 }
 
 function refusesPermission(area: Area, pages: Pages, write: boolean): Failure | undefined {
@@ -67,12 +68,11 @@ export function planPin(
   length: bigint,
   write: boolean,
 ): PinnedRange | Failure {
-  const refused = refusesRange(iova, length);
-  if (refused !== undefined) return refused;
+  const end = lastOf(iova, length);
+  if (typeof end !== 'bigint') return end;
   const parts: PinnedPart[] = [];
   const tally = newTally();
-  const end = iova + length - 1n;
-  const failure = walk(context, mustBe(context, ioasId, 'ioas'), iova, length, (span) => {
+  const failure = walk(context, mustBe(context, ioasId, 'ioas'), iova, end, (span) => {
     const endByte = span.startByte + (span.last - span.first) + 1n;
     if (span.startByte % 4096n !== 0n || (span.last !== end && endByte % 4096n !== 0n))
       return { rule: 'access/page-aligned' };
@@ -97,14 +97,13 @@ export function planReadWrite(
   length: bigint,
   options: Transfer,
 ): Failure | undefined {
-  const refused = refusesRange(iova, length);
-  if (refused !== undefined) return refused;
+  const last = lastOf(iova, length);
+  if (typeof last !== 'bigint') return last;
   const { areas } = mustBe(context, ioasId, 'ioas');
-  const last = iova + length - 1n;
   let at = iova;
   for (let area = areaAt(areas, iova); ; area = nextAfter(areas, (area as Area).last)) {
     if (area === undefined || area.iova > at) return { rule: 'access/covered' };
-    const end = area.last < last ? area.last : last;
+    const end: bigint = area.last < last ? area.last : last;
     const pages = pagesAt(context, area.pagesId);
     const startByte = Number(area.startByte + (at - area.iova));
     const failure =

@@ -60,6 +60,8 @@ export class EngineSite implements Site {
   readonly struct = new StructBuffer();
   private readonly secondBuffer = new StructBuffer();
   private secondBytes: Uint8Array | undefined;
+  /** The second buffer as the line has it, until somebody asks for its bytes. */
+  private secondText: string | undefined;
   private argText = '0x0';
   /** NaN until it is asked for. */
   private parsedArg = Number.NaN;
@@ -118,11 +120,16 @@ export class EngineSite implements Site {
 
   get second(): Uint8Array | undefined {
     this.secondAsked = true;
+    if (this.secondText !== undefined) {
+      this.secondBuffer.load(this.secondText);
+      this.second = this.secondBuffer.bytes.subarray(0, this.secondBuffer.length);
+    }
     return this.secondBytes;
   }
 
   set second(bytes: Uint8Array | undefined) {
     this.secondBytes = bytes;
+    this.secondText = undefined;
   }
 
   /** The bytes that the call brings. */
@@ -136,11 +143,9 @@ export class EngineSite implements Site {
       this.struct.load(line.in);
     }
     this.secondBytes = undefined;
+    this.secondText = line.ptrIn;
     this.secondAsked = false;
     this.resultKnown = line.ret !== undefined;
     this.secondLacking = line.lacks?.second === true;
-    if (line.ptrIn === undefined) return;
-    this.secondBuffer.load(line.ptrIn);
-    this.secondBytes = this.secondBuffer.bytes.subarray(0, this.secondBuffer.length);
   }
 }

@@ -238,8 +238,10 @@ export class ReplayEngine {
   private predicted(line: IoctlLine, entry: IoctlEntry | undefined, outcome: Outcome): Predicted {
     const { site } = this;
     const limit = entry === undefined ? 0 : site.structLength;
-    const out = structAfter(outcome, entry?.layout, site.struct, limit);
-    const ptrOut = secondAfter(outcome, site.second, this.overlay(line, out));
+    const out = structAfter(outcome, entry?.layout, site.struct, limit, line);
+    const written = outcome.buffer !== undefined || (out !== undefined && line.ptr !== undefined);
+    const second = written ? site.second : undefined;
+    const ptrOut = second && secondAfter(outcome, second, this.overlay(line, out, second));
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
     return { outcome, out, ptrOut, difference };
   }
@@ -303,10 +305,10 @@ export class ReplayEngine {
   }
 
   /** The struct can lie in the very memory that it points to: what is written back shows there too. */
-  private overlay(line: IoctlLine, out: HexPattern | undefined): Patch | undefined {
-    if (out === undefined || line.ptr === undefined || this.site.second === undefined) return undefined;
+  private overlay(line: IoctlLine, out: HexPattern | undefined, second: Uint8Array): Patch | undefined {
+    if (out === undefined || line.ptr === undefined) return undefined;
     const at = this.site.arg - Number(line.ptr);
-    if (at >= this.site.second.length || at + out.length / 2 <= 0) return undefined;
+    if (at >= second.length || at + out.length / 2 <= 0) return undefined;
     return { at, bytes: Buffer.from(out.replaceAll('??', '00'), 'hex') };
   }
 

@@ -142,7 +142,7 @@ class Writer {
     const limit = entry === undefined ? 0 : site.structLength;
     const known = outcome.missing === undefined;
     const out = known ? filled(structAfter(outcome, entry?.layout, struct, limit), newFd) : undefined;
-    const ptrOut = known ? secondAfter(outcome, second, undefined) : undefined;
+    const ptrOut = known && second !== undefined ? secondAfter(outcome, second, undefined) : undefined;
     this.lines.push({
       ...this.call(),
       ev: 'ioctl',

@@ -2,6 +2,8 @@
 import { type Outcome, type Patch, type Reply, UNKNOWABLE } from '../events/outcome.ts';
 import { errnoOf } from '../events/rules.ts';
 import { fieldAt, type StructLayout } from './decode-struct.ts';
+import type { IoctlLine } from './recording.ts';
+import { isScanned, outSlotAt, scannedView } from './scanned-struct.ts';
 import { StructBuffer } from './struct-buffer.ts';
 
 /** Two hex digits a byte; `??` for a byte that is written and that nobody can know. */
@@ -21,12 +23,16 @@ const UNCHANGED = 0;
 const CHANGED = 1;
 const HIDDEN = 2;
 
-/** The struct after the call, or undefined where it stays as it was. */
+/**
+ * The struct after the call, or undefined where it stays as it was. Where the scanner has read the same bytes in `line`, its text is
+ * the answer: nothing has to be written down to be compared with it.
+ */
 export function structAfter(
   outcome: Outcome,
   layout: StructLayout | undefined,
   buffer: StructBuffer,
   limit: number,
+  line?: IoctlLine,
 ): HexPattern | undefined {
   const { reply, raw } = outcome;
   if (reply === undefined && raw === undefined) return undefined;
@@ -35,6 +41,9 @@ export function structAfter(
   if (reply !== undefined && layout !== undefined)
     written |= applyReply(reply, layout, Math.min(limit, after.length));
   if (raw !== undefined) written |= applyPatches(raw);
+  if (written === CHANGED && line?.out !== undefined && isScanned(line))
+    if (after.length * 2 === line.out.length && after.holds(scannedView, outSlotAt(line.seq)))
+      return line.out;
   return patternAfter(written);
 }
 
@@ -97,10 +106,9 @@ function patternAfter(written: number): HexPattern | undefined {
  */
 export function secondAfter(
   outcome: Outcome,
-  before: Uint8Array | undefined,
+  before: Uint8Array,
   overlay: Patch | undefined,
 ): HexPattern | undefined {
-  if (before === undefined) return undefined;
   const patches = outcome.buffer;
   if (overlay === undefined && (patches === undefined || patches.length === 0)) return undefined;
   after.fill(before);

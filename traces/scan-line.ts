@@ -30,7 +30,7 @@ import {
   repeats,
   small,
 } from './scan-cursor.ts';
-import { keepScanned, SLOT_BYTES, takeSlot } from './scanned-struct.ts';
+import { keepScanned, outSlotAt, SLOT_BYTES, takeSlot } from './scanned-struct.ts';
 
 /** What the scanner knows. */
 export type ScannedLine = IoctlLine | ReadLine | WriteLine | PollLine | CloseLine;
@@ -150,7 +150,7 @@ function result(line: { ret?: number | undefined; errno?: number | undefined }):
 /** The struct after the call and the second buffer, where there are any; false where they are not as expected. */
 function buffers(line: IoctlDraft): boolean {
   if (passes(BEFORE.out)) {
-    const out = hexBytes();
+    const out = hexStruct(outSlotAt(line.seq));
     if (out === undefined) return false;
     line.out = out;
   }
@@ -169,7 +169,6 @@ function buffers(line: IoctlDraft): boolean {
 }
 
 function scanIoctl(seq: number, ns: number): IoctlLine | undefined {
-  const { pid, tid, fd, kind } = caller;
   const req = ioctlNumber();
   if (req === undefined || !passes(BEFORE.arg)) return undefined;
   const arg = hexNumber();
@@ -177,9 +176,11 @@ function scanIoctl(seq: number, ns: number): IoctlLine | undefined {
   const address = hexRead;
   const struct = hexStruct(takeSlot(seq));
   if (struct === undefined) return undefined;
-  const line = ioctlLine({ seq, ns, pid, tid, fd, kind, req, arg, in: struct });
-  if (struct.length < 2 * SLOT_BYTES) keepScanned(line, address);
+  const line = ioctlLine(seq, ns, caller, req, arg, struct);
   if (!result(line) || !buffers(line)) return undefined;
+  const { out } = line;
+  const whole = struct.length < 2 * SLOT_BYTES && (out === undefined || out.length === struct.length);
+  if (whole) keepScanned(line, address);
   if (!passes(BEFORE.dur)) return line;
   const dur = count();
   line.dur = dur;

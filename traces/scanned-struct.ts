@@ -12,13 +12,19 @@ export const SLOT_BYTES = 256;
 const owners: (IoctlLine | undefined)[] = new Array(SLOTS).fill(undefined);
 const args = new Float64Array(SLOTS);
 
-/** All slots, one after another. */
-export const scannedBytes = new Uint8Array(SLOTS * SLOT_BYTES);
+/** All slots, one after another: the struct before the call, and after it. */
+export const scannedBytes = new Uint8Array(SLOTS * 2 * SLOT_BYTES);
+export const scannedPairs = new Uint16Array(scannedBytes.buffer);
 export const scannedView = new DataView(scannedBytes.buffer);
 
 /** Where in `scannedBytes` the struct of the line with this sequence number stands. */
 export function slotAt(seq: number): number {
-  return (seq % SLOTS) * SLOT_BYTES;
+  return (seq % SLOTS) * 2 * SLOT_BYTES;
+}
+
+/** Where the struct after the call stands, if the line has one. */
+export function outSlotAt(seq: number): number {
+  return slotAt(seq) + SLOT_BYTES;
 }
 
 /** Where to write the struct of the line with this sequence number; whatever is there is given up. */
@@ -27,7 +33,7 @@ export function takeSlot(seq: number): number {
   return slotAt(seq);
 }
 
-/** The bytes of the line's struct are in its slot. `arg`: the user address of the struct, or NaN where a double cannot hold it. */
+/** The bytes of the line's structs are in its slot. `arg`: the user address of the struct, or NaN where a double cannot hold it. */
 export function keepScanned(line: IoctlLine, arg: number): void {
   const slot = line.seq % SLOTS;
   owners[slot] = line;

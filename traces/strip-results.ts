@@ -6,7 +6,7 @@ import {
   IOMMU_VEVENTQ_ALLOC,
 } from '../events/ioctl-number.ts';
 import { fieldAt } from './decode-struct.ts';
-import { ioctlLine } from './ioctl-line.ts';
+import { asked } from './ioctl-line.ts';
 import type { IoctlLine, RecordedLine } from './recording.ts';
 import { commandLayouts } from './uapi/registry.ts';
 
@@ -49,13 +49,13 @@ export function withoutResults(line: RecordedLine): RecordedLine {
 }
 
 function askedIoctl(line: IoctlLine): IoctlLine {
-  const asked = ioctlLine(line);
-  asked.ptr = line.ptr;
-  asked.ptrIn = line.ptrIn;
-  asked.file = line.file;
-  asked.dur = line.dur;
-  asked.nextFd = line.nextFd ?? descriptorOf(line);
-  return asked;
+  const draft = asked(line);
+  draft.ptr = line.ptr;
+  draft.ptrIn = line.ptrIn;
+  draft.file = line.file;
+  draft.dur = line.dur;
+  draft.nextFd = line.nextFd ?? descriptorOf(line);
+  return draft;
 }
 
 /** The descriptor that a successful call wrote into its struct. */

@@ -32,6 +32,16 @@ export class StructBuffer {
     for (; at < length; at++) view.setUint8(at, source.getUint8(from + at));
   }
 
+  /** Whether the bytes are the same as those of `source` from `from` on. */
+  holds(source: DataView, from: number): boolean {
+    const { view, length } = this;
+    let at = 0;
+    for (; at + WORD <= length; at += WORD)
+      if (view.getUint32(at) !== source.getUint32(from + at)) return false;
+    for (; at < length; at++) if (view.getUint8(at) !== source.getUint8(from + at)) return false;
+    return true;
+  }
+
   /** Replaces the contents. */
   fill(bytes: Uint8Array): void {
     this.resize(bytes.length);
