@@ -38,47 +38,69 @@ export function decoderFor(head: Uint8Array, file: string, sink: Sink): Decoder 
   }
 }
 
+/** What is inflated is handed on from the event loop, so that a thread inflates what follows meanwhile. */
 function gzipDecoder(file: string, sink: Sink): Decoder {
   const gunzip = createGunzip({ chunkSize: CHUNK_SIZE });
   let contentSize = 0;
-  // Whoever waits: push() or end(). A promise settles once, so what comes after a stop or an error is let pass.
-  let resolve: (verdict: 'stop' | undefined) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const waiting = (start: () => void): Promise<'stop' | undefined> =>
-    new Promise((resolveThis, rejectThis) => {
-      resolve = resolveThis;
-      reject = rejectThis;
+  const inflated: Buffer[] = [];
+  let ended: Ending | undefined;
+  // Whoever waits: push() or end().
+  let wake: () => void = () => {};
+  const waiting = (start: () => void): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
       start();
     });
 
-  gunzip.on('data', (chunk: Buffer) => {
-    contentSize += chunk.length;
-    try {
-      if (sink.write(chunk) !== 'stop') return;
-      resolve('stop');
-    } catch (reason) {
-      reject(reason);
-    }
+  const finish = (ending: Ending): void => {
+    ended ??= ending;
     gunzip.destroy();
-  });
-  const fail = (cause: NodeJS.ErrnoException): void => {
-    const code = cause.code === 'Z_BUF_ERROR' ? 'TRC010-cut-short' : 'TRC011-bad-compression';
-    reject(damage(code, file, sink, contentSize, cause));
+    wake();
   };
+  const handOn = (): void => {
+    for (let chunk = inflated.shift(); chunk !== undefined && !ended; chunk = inflated.shift()) {
+      contentSize += chunk.length;
+      try {
+        if (sink.write(chunk) === 'stop') finish({ stopped: true });
+      } catch (reason) {
+        finish({ stopped: false, reason });
+      }
+    }
+  };
+  const fail = (cause: NodeJS.ErrnoException): void => {
+    handOn();
+    const code = cause.code === 'Z_BUF_ERROR' ? 'TRC010-cut-short' : 'TRC011-bad-compression';
+    finish({ stopped: false, reason: damage(code, file, sink, contentSize, cause) });
+  };
+  gunzip.on('data', (chunk: Buffer) => {
+    if (inflated.push(chunk) === 1) setImmediate(handOn);
+  });
   gunzip.on('error', fail);
-  gunzip.on('end', () => resolve(undefined));
+  gunzip.on('end', () => {
+    handOn();
+    wake();
+  });
 
+  const verdict = (): 'stop' | undefined => {
+    if (ended?.stopped === false) throw ended.reason;
+    return ended && 'stop';
+  };
   return {
     push: async (bytes) => {
       // Zeros after the last member are padding, at which the stream ends by itself.
-      if (gunzip.readableEnded) return undefined;
-      return waiting(() => gunzip.write(bytes, (error) => (error ? fail(error) : resolve(undefined))));
+      if (!ended && !gunzip.readableEnded)
+        await waiting(() => gunzip.write(bytes, (error) => (error ? fail(error) : wake())));
+      return verdict();
     },
     end: async () => {
-      if (!gunzip.readableEnded) await waiting(() => gunzip.end());
+      if (!ended && !gunzip.readableEnded) await waiting(() => gunzip.end());
+      verdict();
     },
   };
 }
+
+/** Why no more is handed on: somebody had seen enough, or threw. */
+type Ending = Readonly<{ stopped: true } | { stopped: false; reason: unknown }>;
 
 /** Checksums of zstd frames are not verified. */
 function zstdDecoder(file: string, sink: Sink): Decoder {
