@@ -18,33 +18,36 @@ export function isWord(text: string, from: number, to: number): boolean {
   return true;
 }
 
-/** Where the hexadecimal digits end that begin at `from`, one to sixteen and then a space or nothing; -1 for anything else. */
-export function wordEnd(text: string, from: number): number {
+/**
+ * Where the hexadecimal digits end that begin at `from` of the characters codes[0, to), one to sixteen and then a space or
+ * nothing; -1 for anything else.
+ */
+export function wordEnd(codes: Uint8Array, from: number, to: number): number {
   let at = from;
-  for (; at < text.length; at++) {
-    const code = text.charCodeAt(at);
+  for (; at < to; at++) {
+    const code = codes[at] as number;
     if (code === SPACE) break;
     if ((DIGIT[code] ?? -1) < 0) return -1;
   }
   return at > from && at - from <= WORD_DIGITS ? at : -1;
 }
 
-/** The low 32 bits of the number whose digits stand in text[from, to). */
-export function lowHalf(text: string, from: number, to: number): number {
+/** The low 32 bits of the number whose digits stand in codes[from, to). */
+export function lowHalf(codes: Uint8Array, from: number, to: number): number {
   let value = 0;
   for (let at = Math.max(from, to - WORD_DIGITS / 2); at < to; at++)
-    value = value * 16 + (DIGIT[text.charCodeAt(at)] as number);
+    value = value * 16 + (DIGIT[codes[at] as number] as number);
   return value;
 }
 
 /**
- * Writes the eight bytes, as hex in memory order, of the number whose digits stand in text[from, to), as character codes to
+ * Writes the eight bytes, as hex in memory order, of the number whose digits stand in codes[from, to), as character codes to
  * bytes[at …). Returns where they end.
  */
 export function writeLittleEndian(
   bytes: Uint8Array,
   at: number,
-  text: string,
+  codes: Uint8Array,
   from: number,
   to: number,
 ): number {
@@ -52,12 +55,12 @@ export function writeLittleEndian(
   let next = at;
   let digit = to;
   for (; digit - BYTE_DIGITS >= from; digit -= BYTE_DIGITS) {
-    bytes[next++] = text.charCodeAt(digit - 2);
-    bytes[next++] = text.charCodeAt(digit - 1);
+    bytes[next++] = codes[digit - 2] as number;
+    bytes[next++] = codes[digit - 1] as number;
   }
   if (digit > from) {
     bytes[next++] = ZERO;
-    bytes[next++] = text.charCodeAt(from);
+    bytes[next++] = codes[from] as number;
   }
   while (next < end) bytes[next++] = ZERO;
   return end;

@@ -1,6 +1,7 @@
 /** The body of a probe event as text: `(function+0x4/0x166) cmd=0x3b81 w0=0xc …`. */
 import type { ProbeFetch, SecondFetch } from './kernel-event.ts';
-import { lowHalf, wordEnd, writeLittleEndian } from './memory-order.ts';
+import { isWord, lowHalf, wordEnd, writeLittleEndian } from './memory-order.ts';
+import { begins, codesOf, type TextBuffer } from './text-match.ts';
 
 export type ProbePlace = Readonly<{ probed: string; returns: boolean; fields: string }>;
 
@@ -18,8 +19,8 @@ let returnPlace = NOWHERE;
 
 /** Where the probe sits; undefined for bodies of other events. */
 export function probePlace(body: string): ProbePlace | undefined {
-  if (body.startsWith(entryPlace.head)) return placed(body, entryPlace);
-  if (body.startsWith(returnPlace.head)) return placed(body, returnPlace);
+  if (begins(body, entryPlace.head)) return placed(body, entryPlace);
+  if (begins(body, returnPlace.head)) return placed(body, returnPlace);
   if (body.charCodeAt(0) !== PARENTHESIS) return undefined;
   const end = body.indexOf(')');
   if (end < 0) return undefined;
@@ -44,9 +45,10 @@ export function hexField(fields: string, name: string): string | undefined {
   const from = fields.indexOf(name);
   if (from < 0) return undefined;
   let at = from + name.length;
-  if (fields.charCodeAt(at) === ZERO && fields.charCodeAt(at + 1) === 0x78) at += 2;
-  const end = wordEnd(fields, at);
-  return end < 0 ? undefined : fields.slice(at, end);
+  if (begins(fields, '0x', at)) at += 2;
+  const space = fields.indexOf(' ', at);
+  const end = space < 0 ? fields.length : space;
+  return isWord(fields, at, end) ? fields.slice(at, end) : undefined;
 }
 
 /** The signed decimal number of `ret=…`; undefined where there is none. */
@@ -66,15 +68,17 @@ export function returnField(fields: string): number | undefined {
   return negative ? -value : value;
 }
 
-/** ` w0=0x`, ` w8=0x`, … */
-const namesOf = (prefix: string): readonly string[] =>
-  Array.from({ length: 128 }, (_, index) => ` ${prefix}${index * 8}=0x`);
+/** ` w0=0x`, ` w8=0x`, …, as character codes. */
+const namesOf = (prefix: string): readonly Uint8Array[] =>
+  Array.from({ length: 128 }, (_, index) => Buffer.from(` ${prefix}${index * 8}=0x`, 'latin1'));
 const STRUCT = namesOf('w');
 const SECOND = namesOf('p');
+/** `0x`, which a field has that reads as a number. */
+const MARK = 2;
 const WORD_DIGITS = 16;
 
 /** Where the digits of a struct are put together. */
-const words = Buffer.alloc(STRUCT.length * WORD_DIGITS);
+const words = Buffer.alloc(STRUCT.length * WORD_DIGITS) as TextBuffer;
 
 // The words fetched last: what the return probe finds is mostly what the entry probe found.
 let lastText = '~';
@@ -83,7 +87,8 @@ let lastWords = '';
 /** The words of the struct; see wordFields(). */
 function structWords(fields: string): string | undefined {
   const from = fields.indexOf(' w0=');
-  const text = from < 0 ? fields : fields.slice(from);
+  if (from < 0) return '';
+  const text = fields.slice(from);
   if (text === lastText) return lastWords;
   const fetched = wordFields(text, STRUCT, true);
   if (fetched === undefined) return undefined;
@@ -92,34 +97,41 @@ function structWords(fields: string): string | undefined {
   return fetched;
 }
 
+/** Whether codes[at …) begins with the name, or all of it but its last `less` characters. */
+function isNamed(codes: Uint8Array, at: number, name: Uint8Array, less = 0): boolean {
+  for (let index = 0; index < name.length - less; index++)
+    if (codes[at + index] !== name[index]) return false;
+  return true;
+}
+
 /**
- * The words that stand under `names` in memory order, as far as they go without a gap; undefined where one is no number. With
- * `sized`, no more than the low half of the first one says, which is the size of the struct.
+ * The words that stand under `names` in memory order, from the first field of the text on and as far as they go without a gap;
+ * undefined where one is no number. With `sized`, no more than the low half of the first one says, which is the size of the struct.
  */
-function wordFields(fields: string, names: readonly string[], sized: boolean): string | undefined {
-  const [first = ''] = names;
-  let from = fields.indexOf(first);
-  if (from < 0) return fields.includes(first.slice(0, -2)) ? undefined : '';
+function wordFields(text: string, names: readonly Uint8Array[], sized: boolean): string | undefined {
+  const codes = codesOf(text);
+  const to = text.length;
+  let from = 0;
   let written = 0;
   let most = Number.POSITIVE_INFINITY;
   for (const name of names) {
     if (written >= most) break;
-    if (!fields.startsWith(name, from)) {
+    const start = from + name.length;
+    if (start > to || !isNamed(codes, from, name)) {
       // A field that is there and does not read as a number is damage; none at all is the end.
-      if (fields.startsWith(name.slice(0, -2), from)) return undefined;
+      if (start - MARK <= to && isNamed(codes, from, name, MARK)) return undefined;
       break;
     }
-    const start = from + name.length;
-    const end = wordEnd(fields, start);
+    const end = wordEnd(codes, start, to);
     if (end < 0) return undefined;
     if (sized && written === 0) {
-      const size = lowHalf(fields, start, end);
+      const size = lowHalf(codes, start, end);
       if (size > 0) most = Math.ceil(size / 8) * WORD_DIGITS;
     }
-    written = writeLittleEndian(words, written, fields, start, end);
+    written = writeLittleEndian(words, written, codes, start, end);
     from = end;
   }
-  return words.toString('latin1', 0, written);
+  return words.latin1Slice(0, written);
 }
 
 const KINDS: Readonly<Record<string, ProbeFetch['kind']>> = {
@@ -151,6 +163,7 @@ export function fetchesSecond(place: ProbePlace): boolean {
 /** What it fetched; undefined where a field is damaged. */
 export function secondFetch(place: ProbePlace): SecondFetch | undefined {
   const pointer = hexField(place.fields, ' ptr=');
-  const fetched = wordFields(place.fields, SECOND, false);
+  const from = place.fields.indexOf(' p0=');
+  const fetched = from < 0 ? '' : wordFields(place.fields.slice(from), SECOND, false);
   return pointer === undefined || fetched === undefined ? undefined : { pointer, words: fetched };
 }

@@ -2,6 +2,7 @@
 import { CAPTURED_CALLS } from '../capture-probes.ts';
 import type { SyscallArgs } from './kernel-event.ts';
 import { isWord } from './memory-order.ts';
+import { begins } from './text-match.ts';
 
 /** The calls that a capture is made of. */
 export const FOLLOWED_CALLS: ReadonlySet<string> = new Set(CAPTURED_CALLS);
@@ -17,8 +18,8 @@ const IOCTL_RETURN = 'sys_ioctl -> 0x';
 function ioctlArgs(text: string): SyscallArgs | undefined {
   const command = text.indexOf(', cmd: 0x');
   const argument = text.indexOf(', arg: 0x', command);
-  if (command < 0 || argument < 0 || !text.startsWith('fd: ')) return undefined;
-  const fd = text.startsWith('0x', 4) ? 6 : 4;
+  if (command < 0 || argument < 0 || !begins(text, 'fd: ')) return undefined;
+  const fd = begins(text, '0x', 4) ? 6 : 4;
   const arg = argument + 9;
   const wellFormed =
     isWord(text, fd, command) && isWord(text, command + 9, argument) && isWord(text, arg, text.length);
@@ -47,7 +48,7 @@ export function syscallArgs(text: string): SyscallArgs | undefined {
       comma = text.indexOf(', ', close);
     } else {
       const stop = comma < 0 ? end : comma;
-      const from = text.startsWith('0x', value) ? value + 2 : value;
+      const from = begins(text, '0x', value) ? value + 2 : value;
       if (!AS_TEXT.has(name) && !isWord(text, from, stop)) return undefined;
       args[name] = text.slice(from, stop);
     }
@@ -62,11 +63,11 @@ export type SyscallText = Readonly<
 
 /** Reads `sys_close(fd: 4)`, `sys_close -> 0x0`, `sys_enter_close: fd: …`, `sys_exit_close: 0x0`; undefined for calls not followed. */
 export function syscallText(text: string): SyscallText | undefined {
-  if (text.startsWith(IOCTL_RETURN)) return { name: 'ioctl', ret: digitsFrom(text, IOCTL_RETURN.length) };
-  if (text.startsWith(IOCTL_ENTRY) && text.endsWith(')'))
+  if (begins(text, IOCTL_RETURN)) return { name: 'ioctl', ret: digitsFrom(text, IOCTL_RETURN.length) };
+  if (begins(text, IOCTL_ENTRY) && text.endsWith(')'))
     return { name: 'ioctl', args: syscallArgs(text.slice(IOCTL_ENTRY.length, -1)) };
-  const entered = text.startsWith('sys_enter_');
-  const exited = text.startsWith('sys_exit_');
+  const entered = begins(text, 'sys_enter_');
+  const exited = begins(text, 'sys_exit_');
   if (entered || exited) {
     const from = entered ? 10 : 9;
     const colon = text.indexOf(':', from);
@@ -87,7 +88,7 @@ export function syscallText(text: string): SyscallText | undefined {
 }
 
 function returned(text: string): string | undefined {
-  return text.startsWith('0x') ? digitsFrom(text, 2) : undefined;
+  return begins(text, '0x') ? digitsFrom(text, 2) : undefined;
 }
 
 function digitsFrom(text: string, from: number): string | undefined {

@@ -1,5 +1,7 @@
 /** One line of tracefs text, of `trace-cmd report` or of `perf script`, cut into task, time and what happened. */
 
+import { begins } from './text-match.ts';
+
 /** `tgid` is undefined where the line has none; `rest` follows the time stamp. */
 export type TextEvent = {
   comm: string;
@@ -86,7 +88,7 @@ let cpu = 0;
 
 /** Reads the thread and the CPU, which the line begins with; false where it does not. */
 function readPrefix(line: string): boolean {
-  if (line.startsWith(prefix)) return true;
+  if (begins(line, prefix)) return true;
   const bracket = bracketOf(line);
   if (bracket === undefined) return false;
   const task = taskOf(line.slice(0, bracket.open).trim());

@@ -4,6 +4,7 @@ import type { Task } from './kernel-event.ts';
 import { fetchesSecond, probeFetch, probePlace, returnField, secondFetch } from './probe-text.ts';
 import { syscallText } from './syscall-text.ts';
 import { parseTextEvent, type TextEvent } from './text-event.ts';
+import { begins } from './text-match.ts';
 
 /** What a reader of kernel traces tells besides calls. */
 export type CaptureSink = Readonly<{
@@ -61,7 +62,7 @@ export class KernelTextReader {
 
   /** False where an event of ours is damaged. */
   private happened(task: Task, ns: number, rest: string): boolean {
-    if (rest.startsWith('sys_')) return this.syscall(task, ns, rest);
+    if (begins(rest, 'sys_')) return this.syscall(task, ns, rest);
     const colon = rest.indexOf(': ');
     if (colon < 0) return rest.endsWith(':');
     const name = rest.slice(0, colon);
