@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<unknown>>> = {
   areas: () => import('./areas.ts'),
   search: () => import('./search.ts'),
   fuzz: () => import('./fuzz.ts'),
+  jobs: () => import('./jobs.ts'),
   linearise: () => import('./linearise.ts'),
   proposals: () => import('./proposals.ts'),
 };

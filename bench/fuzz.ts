@@ -17,7 +17,8 @@ import { platformOf } from '../traces/platform-of.ts';
 import { headerOf, targetOf } from '../traces/program-target.ts';
 import { ratio, takeTurns } from './measure.ts';
 
-const ROUNDS = 5;
+const ROUNDS = 9;
+const WARM_UP = 3;
 const COMMANDS = 30;
 const BASELINE_RUNS = 40;
 const PID = 1;
@@ -163,8 +164,8 @@ function fuzzer(): void {
   fuzzed += fuzzChunk(options, chunk++ * CHUNK_RUNS, CHUNK_RUNS).commands;
 }
 
-const times = await takeTurns(ROUNDS, { baseline, fuzzer });
-const turns = ROUNDS + 1;
+const times = await takeTurns(ROUNDS, { baseline, fuzzer }, WARM_UP);
+const turns = ROUNDS + WARM_UP;
 const one = { median: times.baseline.median / (ran / turns), least: times.baseline.least / (ran / turns) };
 const other = {
   median: times.fuzzer.median / (fuzzed / turns),
