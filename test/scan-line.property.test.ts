@@ -21,7 +21,7 @@ const lines = [
   ...linesOf('kernel-7.3.4/vfio-vtd/vtd-000001.jsonl.gz').slice(0, 1000),
 ];
 /** The recorder writes some event first in its line, and of no call. */
-const calls = lines.filter((line) => /"tid":\d+,"ev":"(ioctl|read|write|poll|close)"/.test(line));
+const calls = lines.filter((line) => /"tid":\d+,"ev":"(ioctl|read|write|poll|close|vmas)"/.test(line));
 const [anIoctl = ''] = calls.filter((line) => line.includes('"ev":"ioctl"'));
 
 /** The scanner on a line in the middle of a block. */
@@ -114,6 +114,16 @@ describe('scanLine', () => {
       .tuple(fc.constantFrom(...calls), fc.array(change, { minLength: 1, maxLength: 3 }))
       .map(([line, changes]) => changes.reduce((text, make) => make(text), line));
     fc.assert(fc.property(changed, expectAgreement), { seed: 7, numRuns: 20_000 });
+  });
+
+  it('reads changed lines of memory as parseLine() does, or not at all', () => {
+    const memory = calls.filter((line) => /"vmas":|"file":/.test(line)).map((line) => line.slice(0, 900));
+    const whole = memory.map((line) =>
+      line.endsWith('}') ? line : `${line.slice(0, line.lastIndexOf(',['))}]}`,
+    );
+    expect(whole.filter((line) => scan(line) !== undefined).length).toBeGreaterThan(whole.length * 0.9);
+    const changed = fc.tuple(fc.constantFrom(...whole), change).map(([line, make]) => make(line));
+    fc.assert(fc.property(changed, expectAgreement), { seed: 8, numRuns: 10_000 });
   });
 
   it('meets changed lines that both read', () => {

@@ -31,7 +31,7 @@ export const fdKinds: ReadonlySet<FdKind> = new Set<FdKind>([
   'dmabuf',
 ]);
 const kinds: ReadonlySet<unknown> = fdKinds;
-const vmaKinds: ReadonlySet<unknown> = new Set<VmaKind>([
+export const vmaKinds: ReadonlySet<VmaKind> = new Set<VmaKind>([
   'anon',
   'heap',
   'stack',
@@ -43,6 +43,7 @@ const vmaKinds: ReadonlySet<unknown> = new Set<VmaKind>([
   'special',
   'unknown',
 ]);
+const vmaKindNames: ReadonlySet<unknown> = vmaKinds;
 
 /** `0x` and 1 to 16 digits. */
 export function isHexNumber(value: unknown): value is HexNumber {
@@ -115,7 +116,7 @@ const isVma = (value: unknown): value is Vma =>
   isHexNumber(value[0]) &&
   isHexNumber(value[1]) &&
   typeof value[2] === 'string' &&
-  vmaKinds.has(value[3]) &&
+  vmaKindNames.has(value[3]) &&
   isCount(value[4]) &&
   isHexNumber(value[5]) &&
   (value.length === 6 || (value.length === 7 && value[6] === 'huge'));

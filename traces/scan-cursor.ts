@@ -68,6 +68,12 @@ export function passes(expected: Expected): boolean {
   return true;
 }
 
+/** The name whose text stands here, passed over; undefined for none, and no move. */
+export function oneOf<Name>(names: readonly Readonly<{ name: Name; text: Expected }>[]): Name | undefined {
+  for (const { name, text: expected } of names) if (passes(expected)) return name;
+  return undefined;
+}
+
 /** An unsigned number, or REFUSED. */
 export function count(): number {
   const from = at;

@@ -13,6 +13,7 @@ import type {
   IoctlLine,
   PollLine,
   ReadLine,
+  VmasLine,
   WriteLine,
 } from './recording.ts';
 import {
@@ -25,15 +26,17 @@ import {
   hexStruct,
   moveTo,
   nextPair,
+  oneOf,
   passes,
   position,
   repeats,
   small,
 } from './scan-cursor.ts';
+import { scanFile, scanVmas } from './scan-memory.ts';
 import { keepScanned, outSlotAt, SLOT_BYTES, takeSlot } from './scanned-struct.ts';
 
 /** What the scanner knows. */
-export type ScannedLine = IoctlLine | ReadLine | WriteLine | PollLine | CloseLine;
+export type ScannedLine = IoctlLine | ReadLine | WriteLine | PollLine | CloseLine | VmasLine;
 
 /** What stands before each value. */
 const BEFORE = {
@@ -42,6 +45,8 @@ const BEFORE = {
   pid: ascii(',"pid":'),
   tid: ascii(',"tid":'),
   ev: ascii(',"ev":"'),
+  vmas: ascii('vmas","vmas":'),
+  file: ascii(',"file":'),
   fd: ascii('","fd":'),
   ioctlFd: ascii(',"ev":"ioctl","fd":'),
   kind: ascii(',"kind":'),
@@ -66,11 +71,11 @@ const END = ascii('}\n');
 
 const ERRNO_MAX = 4095;
 
-const KINDS = [...fdKinds].map((name) => ({ name, quoted: ascii(`"${name}"`) }));
+const KINDS = [...fdKinds].map((name) => ({ name, text: ascii(`"${name}"`) }));
 
 const QUEUE_EVENTS = (['close', 'read', 'poll', 'write'] as const).map((name) => ({
   name,
-  expected: ascii(name),
+  text: ascii(name),
 }));
 type QueueEvent = (typeof QUEUE_EVENTS)[number]['name'];
 
@@ -106,11 +111,6 @@ function ioctlNumber(): HexNumber | undefined {
   return hexNumber();
 }
 
-function fdKind(): FdKind | undefined {
-  for (const { name, quoted } of KINDS) if (passes(quoted)) return name;
-  return undefined;
-}
-
 /** Who called, and on which descriptor of an ioctl; false, and no move, where it is another event. */
 function readCaller(): boolean {
   const from = position();
@@ -125,7 +125,7 @@ function readCaller(): boolean {
   if (!passes(BEFORE.ioctlFd)) return true;
   const fd = small();
   if (fd < 0 || !passes(BEFORE.kind)) return false;
-  const kind = fdKind();
+  const kind = oneOf(KINDS);
   if (kind === undefined || !passes(BEFORE.req)) return false;
   caller.fd = fd;
   caller.kind = kind;
@@ -178,6 +178,10 @@ function scanIoctl(seq: number, ns: number): IoctlLine | undefined {
   if (struct === undefined) return undefined;
   const line = ioctlLine(seq, ns, caller, req, arg, struct);
   if (!result(line) || !buffers(line)) return undefined;
+  if (passes(BEFORE.file)) {
+    line.file = scanFile();
+    if (line.file === undefined) return undefined;
+  }
   const { out } = line;
   const whole = struct.length < 2 * SLOT_BYTES && (out === undefined || out.length === struct.length);
   if (whole) keepScanned(line, address);
@@ -205,13 +209,17 @@ type QueueDraft = {
   dur?: number;
 };
 
-function scanQueueCall(seq: number, ns: number): ScannedLine | undefined {
+function scanOther(seq: number, ns: number): ScannedLine | undefined {
   if (!passes(BEFORE.ev)) return undefined;
-  const ev = QUEUE_EVENTS.find(({ expected }) => passes(expected))?.name;
+  if (passes(BEFORE.vmas)) {
+    const vmas = scanVmas();
+    return vmas && { seq, ns, pid: caller.pid, tid: caller.tid, ev: 'vmas', vmas };
+  }
+  const ev = oneOf(QUEUE_EVENTS);
   if (ev === undefined || !passes(BEFORE.fd)) return undefined;
   const fd = small();
   if (fd < 0 || !passes(BEFORE.kind)) return undefined;
-  const kind = fdKind();
+  const kind = oneOf(KINDS);
   if (kind === undefined) return undefined;
   const line: QueueDraft = { seq, ns, pid: caller.pid, tid: caller.tid, ev, fd, kind };
   return askedOfQueue(line) && result(line) && answeredByQueue(line) ? (line as ScannedLine) : undefined;
@@ -262,7 +270,7 @@ export function scanLine(text: string, block: Uint8Array, from: number): Scanned
   const ns = count();
   const same = caller.length > 0 && repeats(caller.from, caller.length);
   if (ns < 0 || !(same || readCaller())) return undefined;
-  const line = caller.length > 0 ? scanIoctl(seq, ns) : scanQueueCall(seq, ns);
+  const line = caller.length > 0 ? scanIoctl(seq, ns) : scanOther(seq, ns);
   return line !== undefined && passes(END) ? line : undefined;
 }
 
