@@ -85,7 +85,7 @@ export class EngineSite implements Site {
   }
 
   /** The lines that follow, as far as they were read. */
-  upcoming: readonly RecordedLine[] = [];
+  upcoming: Iterable<RecordedLine> = [];
 
   readonly reissued = (fd: number): boolean => {
     for (const line of this.upcoming) {
@@ -100,10 +100,13 @@ export class EngineSite implements Site {
   readonly remade = (viommuId: number): boolean => {
     const { pid } = this.process;
     if (this.resultKnown) return false;
-    const next = this.upcoming.find((line) => line.ev === 'ioctl' && line.pid === pid);
-    if (next?.ev !== 'ioctl' || Number(next.req) !== IOMMU_VEVENTQ_ALLOC) return false;
-    const word = Buffer.from(next.in.slice(...VIOMMU_DIGITS), 'hex');
-    return word.length === 4 && word.readUInt32LE(0) === viommuId;
+    for (const next of this.upcoming) {
+      if (next.ev !== 'ioctl' || next.pid !== pid) continue;
+      if (Number(next.req) !== IOMMU_VEVENTQ_ALLOC) return false;
+      const word = Buffer.from(next.in.slice(...VIOMMU_DIGITS), 'hex');
+      return word.length === 4 && word.readUInt32LE(0) === viommuId;
+    }
+    return false;
   };
 
   /** A call of `pid` on `fd`; answers the open file, if the descriptor has a lineage. */

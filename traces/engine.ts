@@ -97,7 +97,7 @@ export class ReplayEngine {
   }
 
   /** Lines that follow the next one, told ahead: some facts show only later. */
-  set upcoming(lines: readonly RecordedLine[]) {
+  set upcoming(lines: Iterable<RecordedLine>) {
     this.site.upcoming = lines;
   }
 

@@ -37,14 +37,17 @@ class OutOfTries extends Error {}
 type Tries = { left: number };
 
 /** The calls of a window that begin before an earlier one has ended, `lines` from its first on; 1 where nothing overlaps. */
-export function windowLength(lines: readonly RecordedLine[], longest: number): number {
-  let end = endOf(lines[0]);
-  const next = lines[1];
+export function windowLength(
+  lines: Readonly<{ length: number; at: (index: number) => RecordedLine | undefined }>,
+  longest: number,
+): number {
+  let end = endOf(lines.at(0));
+  const next = lines.at(1);
   // Most recordings have one thread: a call has ended before the next begins.
   if (end === 0 || next === undefined || (next.ev === 'ioctl' && next.ns >= end)) return 1;
   let length = 1;
   for (; length < Math.min(lines.length, longest); length++) {
-    const line = lines[length] as RecordedLine;
+    const line = lines.at(length) as RecordedLine;
     if (!('tid' in line) || line.ns >= end) break;
     end = Math.max(end, endOf(line));
   }

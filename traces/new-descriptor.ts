@@ -27,7 +27,7 @@ const IOVA_FIELD: Partial<Record<CommandType, string>> = {
 const KIND: Partial<Record<CommandType, FdKind>> = { FaultQueueAlloc: 'fault', TestCreateAccess: 'access' };
 
 /** Who gets a number, and the lines that follow. */
-type Numbers = Readonly<{ process: Process; upcoming: readonly RecordedLine[] }>;
+type Numbers = Readonly<{ process: Process; upcoming: Iterable<RecordedLine> }>;
 
 /** `nextFd` of the line, or what the kernel wrote, or the lowest number that nothing known uses. -1 where none is handed out. */
 export function newDescriptor(

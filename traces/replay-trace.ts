@@ -9,6 +9,7 @@ import { type DmaResult, dmaResult } from './dma-result.ts';
 import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
 import { HELD_MAX, Hypotheses } from './hypotheses.ts';
 import type { TextFormat } from './import/recognise.ts';
+import { LineQueue } from './line-queue.ts';
 import { type Linearised, overlappingCalls, windowLength } from './linearise.ts';
 import type { OverlappingCall } from './linearise-call.ts';
 import { IOMMU_NAMES, platformOf } from './platform-of.ts';
@@ -151,9 +152,7 @@ class TraceReplay {
   private readonly receiver: ReplayReceiver;
   private readonly until: number;
   private readonly lookahead: number;
-  /** Lines read and not yet replayed, and where they stand. */
-  private readonly upcoming: RecordedLine[] = [];
-  private readonly lineNumbers: number[] = [];
+  private readonly upcoming = new LineQueue();
   private session: Session | undefined;
   private feed: CaptureDoubts | undefined;
   private hypotheses: Hypotheses | undefined;
@@ -171,8 +170,7 @@ class TraceReplay {
   }
 
   take(line: RecordedLine, lineNumber: number): 'stop' | undefined {
-    this.upcoming.push(this.options.blind ? withoutResults(line) : line);
-    this.lineNumbers.push(lineNumber);
+    this.upcoming.push(this.options.blind ? withoutResults(line) : line, lineNumber);
     return this.upcoming.length > this.lookahead ? this.next() : undefined;
   }
 
@@ -191,12 +189,13 @@ class TraceReplay {
   }
 
   private next(): 'stop' | undefined {
-    const length = windowLength(this.upcoming, LOOKAHEAD);
-    if (length > 1 && this.feed !== undefined && concernsThreads(this.upcoming.slice(0, length), this.until))
+    const { upcoming } = this;
+    const length = windowLength(upcoming, LOOKAHEAD);
+    if (length > 1 && this.feed !== undefined && concernsThreads(upcoming.first(length), this.until))
       return this.nextWindow(length);
-    const line = this.upcoming.shift();
-    const lineNumber = this.lineNumbers.shift();
-    if (line === undefined || lineNumber === undefined) return undefined;
+    const lineNumber = upcoming.firstNumber;
+    const line = upcoming.shift();
+    if (line === undefined) return undefined;
     if (this.replay(line, lineNumber) !== 'stop') return undefined;
     this.stopped = true;
     return 'stop';
@@ -204,9 +203,13 @@ class TraceReplay {
 
   /** Calls that overlap: in the order in which they began if that explains them, or in one that does. */
   private nextWindow(length: number): 'stop' | undefined {
-    const { session, feed } = this;
-    const calls = overlappingCalls(this.upcoming.splice(0, length));
-    const lineNumbers = this.lineNumbers.splice(0, length);
+    const { session, feed, upcoming } = this;
+    const calls = overlappingCalls(upcoming.first(length));
+    const lineNumbers = calls.map(() => {
+      const lineNumber = upcoming.firstNumber;
+      upcoming.shift();
+      return lineNumber;
+    });
     if (session === undefined || feed === undefined) return undefined;
     const blind = calls.every(({ line }) => line.ev !== 'ioctl' || line.ret === undefined);
     if (blind) return this.nextBlindWindow(calls, lineNumbers[0] ?? 0);

@@ -1,0 +1,73 @@
+/** Lines read and not yet replayed, in a ring: one comes and one goes for each call, and an array would move all of them. */
+import type { RecordedLine } from './recording.ts';
+
+const FIRST_CAPACITY = 64;
+
+export class LineQueue implements Iterable<RecordedLine> {
+  /** As many places as a power of two. */
+  private lines: (RecordedLine | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined);
+  private numbers: number[] = new Array(FIRST_CAPACITY).fill(0);
+  private head = 0;
+  length = 0;
+
+  push(line: RecordedLine, lineNumber: number): void {
+    if (this.length === this.lines.length) this.grow();
+    const place = this.placeOf(this.length++);
+    this.lines[place] = line;
+    this.numbers[place] = lineNumber;
+  }
+
+  /** The line after `index` others; undefined past the last. */
+  at(index: number): RecordedLine | undefined {
+    return index < this.length ? this.lines[this.placeOf(index)] : undefined;
+  }
+
+  /** Where the first line stands in its file. */
+  get firstNumber(): number {
+    return this.numbers[this.head] as number;
+  }
+
+  /** The first lines, `count` of them at most. */
+  first(count: number): RecordedLine[] {
+    const found: RecordedLine[] = [];
+    for (const line of this) {
+      if (found.length === count) break;
+      found.push(line);
+    }
+    return found;
+  }
+
+  /** Takes the first line out. */
+  shift(): RecordedLine | undefined {
+    if (this.length === 0) return undefined;
+    const line = this.lines[this.head];
+    this.lines[this.head] = undefined;
+    this.head = this.placeOf(1);
+    this.length--;
+    return line;
+  }
+
+  *[Symbol.iterator](): Generator<RecordedLine, void, undefined> {
+    for (let index = 0; index < this.length; index++) yield this.lines[this.placeOf(index)] as RecordedLine;
+  }
+
+  private placeOf(index: number): number {
+    return (this.head + index) & (this.lines.length - 1);
+  }
+
+  private grow(): void {
+    const { head } = this;
+    const capacity = this.lines.length;
+    this.lines = [
+      ...this.lines.slice(head),
+      ...this.lines.slice(0, head),
+      ...new Array(capacity).fill(undefined),
+    ];
+    this.numbers = [
+      ...this.numbers.slice(head),
+      ...this.numbers.slice(0, head),
+      ...new Array(capacity).fill(0),
+    ];
+    this.head = 0;
+  }
+}
