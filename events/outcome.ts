@@ -65,7 +65,7 @@ const refusals = new Map<RuleId, Outcome>();
 export function refuse(rule: RuleId): Outcome {
   let outcome = refusals.get(rule);
   if (outcome === undefined) {
-    outcome = { ...DONE, ret: -1, rule };
+    outcome = refuseAfter(rule, NO_EVENTS);
     refusals.set(rule, outcome);
   }
   return outcome;

@@ -16,21 +16,21 @@ import { contextOf, step, use } from './objects.ts';
 import { releaseAll } from './pages.ts';
 import { processOf } from './process.ts';
 
-function newFile(world: World, kind: FileKind, facts: Partial<OpenFile>): OpenFile {
+/** `path` is empty for descriptors that an ioctl handed out. */
+function newFile(world: World, kind: FileKind, path: string, contextId = 0): OpenFile {
   const id = world.nextFileId++;
   const file: OpenFile = {
     id,
     kind,
-    contextId: 0,
+    contextId,
     objectId: 0,
-    path: '',
+    path,
     refs: 1,
     phase: tables['vfio-file'].initial,
     attached: false,
     pasids: [],
     length: 0n,
     revoked: false,
-    ...facts,
   };
   world.files.set(id, file);
   return file;
@@ -125,20 +125,18 @@ export function reduceFile(world: World, event: FileEvent): void {
   switch (event.type) {
     case 'ContextOpened': {
       const context = newContext(world, event.kind);
-      install(
-        world,
-        event.pid,
-        event.fd,
-        newFile(world, event.kind, { contextId: context.id, path: event.path }),
-      );
+      install(world, event.pid, event.fd, newFile(world, event.kind, event.path, context.id));
       return;
     }
     case 'VfioDeviceOpened':
-      install(world, event.pid, event.fd, newFile(world, 'vfio-dev', { path: event.path }));
+      install(world, event.pid, event.fd, newFile(world, 'vfio-dev', event.path));
       return;
     case 'DescriptorIssued': {
       const { kind, context: contextId, id: objectId, length } = event;
-      install(world, event.pid, event.fd, newFile(world, kind, { contextId, objectId, length }));
+      const file = newFile(world, kind, '', contextId);
+      file.objectId = objectId;
+      file.length = length;
+      install(world, event.pid, event.fd, file);
       if (contextId !== 0) contextOf(world, contextId).refs++;
       return;
     }
