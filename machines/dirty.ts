@@ -159,14 +159,21 @@ function markedGranules(
   const { areas } = mustBe(site.context, hwpt.ioasId, 'ioas');
   const granule = BigInt(hwpt.domain.granule);
   const bySlot = site.kernel.has.has('mock-dirty-slot-bug');
+  const step = bySlot ? granule : command.pageSize;
+  const first = bySlot ? (command.iova / command.pageSize) * granule : command.iova;
   const granules: number[] = [];
   let marked = 0;
+  // What holds up to `known`: most bits lie in the area of the bit before.
+  let known = -1n;
+  let mapped = false;
   for (let bit = 0; bit < count; bit++) {
     if (!(((bytes[bit >> 3] ?? 0) >> (bit & 7)) & 1)) continue;
-    const slot = command.iova / command.pageSize + BigInt(bit);
-    const at = bySlot ? slot * granule : command.iova + BigInt(bit) * command.pageSize;
-    const area = at > U64_MAX ? undefined : firstIntersecting(areas, at, at);
-    const mapped = area !== undefined && !pagesAt(site.context, area.pagesId).detached;
+    const at = first + BigInt(bit) * step;
+    if (at > known) {
+      const area = at > U64_MAX ? undefined : firstIntersecting(areas, at, at);
+      mapped = area !== undefined && !pagesAt(site.context, area.pagesId).detached;
+      known = area === undefined ? at : area.last;
+    }
     if (mapped) granules.push(Number(at / granule));
     if (mapped || !bySlot) marked++;
   }
