@@ -1,8 +1,12 @@
 /** The chunks of a campaign: one after another, or in a pool of threads; what they found is merged in the order of the chunks. */
-import { CHUNK_RUNS, type ChunkResult, type FuzzOptions } from '../traces/fuzz.ts';
+import { setImmediate } from 'node:timers/promises';
+import { CHUNK_RUNS, type ChunkResult, type FuzzOptions, fuzzing } from '../traces/fuzz.ts';
 import { FuzzReport } from '../traces/fuzz-report.ts';
-import { type FuzzTask, work } from './fuzz-worker.ts';
+import type { FuzzTask } from './fuzz-worker.ts';
 import { inPool } from './pool.ts';
+
+/** How long a chunk goes on before an interrupt is heard. */
+const LISTEN_MS = 100;
 
 /** A campaign under way: what is known so far may be asked for at any time. */
 export type Campaign = Readonly<{ soFar: () => FuzzReport; finished: Promise<FuzzReport> }>;
@@ -39,9 +43,30 @@ async function inTurn(
   onRuns: (count: number) => void,
 ): Promise<void> {
   for (const [index, task] of tasks.entries()) {
-    results[index] = work(task);
-    onRuns(task.count);
-    // An interrupt is heard between chunks.
-    await new Promise((resolve) => setImmediate(resolve));
+    results[index] = await chunkInTurn(task, onRuns, (soFar) => {
+      results[index] = soFar;
+    });
+  }
+}
+
+/** A chunk that stops now and then, so that an interrupt is heard and finds what there is. */
+async function chunkInTurn(
+  { options, first, count }: FuzzTask,
+  onRuns: (count: number) => void,
+  onPause: (soFar: ChunkResult) => void,
+): Promise<ChunkResult> {
+  const chunk = fuzzing(options, first, count);
+  let told = 0;
+  let listened = performance.now();
+  for (;;) {
+    const { done, value } = chunk.next();
+    if (done !== true && performance.now() - listened < LISTEN_MS) continue;
+    const soFar = done === true ? value : value.soFar();
+    onRuns(soFar.runs - told);
+    told = soFar.runs;
+    if (done === true) return soFar;
+    onPause(soFar);
+    await setImmediate();
+    listened = performance.now();
   }
 }

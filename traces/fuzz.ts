@@ -42,6 +42,9 @@ const FAILURES_MAX = 8;
 /** Models to run on instead of this one: the one under test, and one that it has to agree with. */
 export type Models = Readonly<{ machine?: () => ProgramMachine; reference?: () => Reference }>;
 
+/** A chunk after one of its programs. */
+export type ChunkUnderway = Readonly<{ failures: readonly RawFailure[]; soFar: () => ChunkResult }>;
+
 /** Runs programs `first` to `first + count - 1` of the campaign, all of one chunk. `stop` may end it after any program. */
 export function fuzzChunk(
   options: FuzzOptions,
@@ -50,6 +53,21 @@ export function fuzzChunk(
   models: Models = {},
   stop: (failures: readonly RawFailure[]) => boolean = () => false,
 ): ChunkResult {
+  const chunk = fuzzing(options, first, count, models);
+  for (;;) {
+    const { done, value } = chunk.next();
+    if (done === true) return value;
+    if (stop(value.failures)) return value.soFar();
+  }
+}
+
+/** fuzzChunk() with a pause after each program. */
+export function* fuzzing(
+  options: FuzzOptions,
+  first: number,
+  count: number,
+  models: Models = {},
+): Generator<ChunkUnderway, ChunkResult> {
   const system = new FuzzSystem(options.target, options.wrong, models.reference?.(), models.machine?.());
   const coverage = new Coverage();
   const energy = new Energy(system.generator.choices.map(({ weight }) => weight));
@@ -59,7 +77,8 @@ export function fuzzChunk(
   const failures: RawFailure[] = [];
   let commands = 0;
   let runs = 0;
-  for (; runs < count && !stop(failures); runs++) {
+  const soFar = (): ChunkResult => ({ runs, commands, visits: coverage.entries(), failures, pioneers });
+  while (runs < count) {
     const prefix = prefixFrom(pool, random);
     system.failNth = options.failNth === true;
     const { steps, news } = walk(system, { random, energy, coverage }, options.commands, prefix);
@@ -72,8 +91,10 @@ export function fuzzChunk(
     }
     if (fault !== undefined && failures.length < FAILURES_MAX)
       failures.push({ run: first + runs, ...fault, steps });
+    runs++;
+    yield { failures, soFar };
   }
-  return { runs, commands, visits: coverage.entries(), failures, pioneers };
+  return soFar();
 }
 
 /** The beginning of a program that found something new, cut anywhere. */
