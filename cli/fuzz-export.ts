@@ -1,5 +1,5 @@
 /** Programs as files: each as recording, as syzkaller text and as a C test, and an index of what they are for. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeC } from '../traces/c-export.ts';
 import { type CoveringProgram, expectationsOf } from '../traces/fuzz-cover.ts';
@@ -18,9 +18,8 @@ function numbered(kind: string, index: number): string {
   return `${kind}-${String(index + 1).padStart(3, '0')}`;
 }
 
-/** Minimal programs of failures. A program that trips the model itself has a recording only up to where it does. */
+/** Minimal programs of failures, in a folder that is there. A program that trips the model itself has a recording only up to where it does. */
 export function exportFailures(folder: string, failures: readonly FuzzFailure[]): void {
-  mkdirSync(folder, { recursive: true });
   for (const [index, { program, invariant, detail }] of failures.entries()) {
     const name = numbered('failure', index);
     writeFileSync(join(folder, `${name}.syz`), `# ${invariant}: ${detail}\n${writeSyz(program)}`);
@@ -37,7 +36,6 @@ export function exportFailures(folder: string, failures: readonly FuzzFailure[])
 
 /** The programs of a cover, and `index.json`: which rules each is for, and what its calls have to answer. */
 export function exportCover(folder: string, cover: readonly CoveringProgram[]): void {
-  mkdirSync(folder, { recursive: true });
   const index = cover.map(({ program, rules }, number) => {
     const name = numbered('rules', number);
     writeProgram(folder, name, program, `reaches ${rules.join(', ')}`);

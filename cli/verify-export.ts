@@ -1,13 +1,12 @@
 /** Counterexamples as files: a diagram that a web page draws, and a trace that other model checkers read. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toItf } from '../explore/itf.ts';
 import { sequenceDiagram } from '../explore/sequence-diagram.ts';
 import type { Verification } from '../proposals/verify.ts';
 
-/** `P24.mmd` and `P24.itf.json` for each violated property. */
+/** `P24.mmd` and `P24.itf.json` for each violated property, in a folder that is there. */
 export function exportTraces(folder: string, { verdicts, searches }: Verification): void {
-  mkdirSync(folder, { recursive: true });
   for (const { property, setup, trace } of verdicts) {
     const model = searches.find((one) => one.setup === setup)?.model;
     if (trace === undefined || model === undefined) continue;

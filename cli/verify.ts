@@ -9,6 +9,7 @@ import { PLATFORMS, type Platform } from '../proposals/setup.ts';
 import { type Verification, type VerifyOptions, verifying } from '../proposals/verify.ts';
 import { verificationJson, verificationText } from '../proposals/verify-report.ts';
 import { EXIT, UsageError } from './errors.ts';
+import { makeFolder } from './folder.ts';
 import { jsonOption, wholeNumber } from './options.ts';
 import { flush, isWatched, onInterrupt, paint, print } from './terminal.ts';
 import { openCheckpoints } from './verify-checkpoints.ts';
@@ -94,6 +95,7 @@ export function proposalNamed(name: string): Proposal {
 
 async function verifyProposal(name: string, options: Options): Promise<void> {
   const proposal = proposalNamed(name);
+  if (options.export !== undefined) makeFolder('--export', options.export);
   const checkpoints = openCheckpoints(options.checkpoint);
   const asked: VerifyOptions = {
     ...(options.property === undefined ? {} : { properties: options.property }),
@@ -122,11 +124,16 @@ async function verifyProposal(name: string, options: Options): Promise<void> {
     return verification.verdicts.some(({ verdict }) => verdict === 'violated') ? EXIT.found : EXIT.ok;
   };
   const take = (goOn: boolean): Verification | undefined => {
-    const step = run.next(goOn);
-    if (step.done === true) return step.value;
-    bar.show(step.value);
-    if (step.value.over) checkpoints.write(step.value.setup, step.value.search);
-    return undefined;
+    try {
+      const step = run.next(goOn);
+      if (step.done === true) return step.value;
+      bar.show(step.value);
+      if (step.value.over) checkpoints.write(step.value.setup, step.value.search);
+      return undefined;
+    } catch (error) {
+      bar.stop();
+      throw checkpoints.blame(error);
+    }
   };
   onInterrupt(() => {
     let verification = take(false);

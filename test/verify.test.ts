@@ -81,7 +81,7 @@ describe('ioasis verify', () => {
     writeFileSync(join(kept, 'routes.checkpoint'), 'no checkpoint');
     const { status, stderr } = ioasis(['verify', RFC, '--property', 'P59', '--checkpoint', kept]);
     expect(status).toBe(2);
-    expect(stderr).toMatch(/^ioasis: checkpoint: CKP001-damaged: .*\n$/);
+    expect(stderr).toMatch(/^ioasis: \S+\/routes\.checkpoint: CKP001-damaged: .*\n$/);
   });
 
   it('writes counterexamples as diagram and as ITF', () => {
