@@ -31,7 +31,6 @@ export async function convertShown(
   const [path] = files;
   if (path === undefined || files.length > 1)
     throw new UsageError(`expected one trace for --to ${format}, found ${files.length}`);
-  onInterrupt(() => {});
   switch (format) {
     case 'perfetto':
       return timeline(path, options);
@@ -60,6 +59,7 @@ async function replay(
 
 async function timeline(path: string, options: Options): Promise<void> {
   let writer: Timeline | undefined;
+  onInterrupt(() => writer?.end(path));
   try {
     await replay(
       path,
@@ -82,6 +82,7 @@ async function timeline(path: string, options: Options): Promise<void> {
 
 async function itf(path: string, options: Options): Promise<void> {
   let writer: ItfWriter | undefined;
+  onInterrupt(() => writer?.end());
   try {
     await replay(path, options, {
       onSession: () => {
@@ -99,6 +100,7 @@ async function itf(path: string, options: Options): Promise<void> {
 
 async function sequence(path: string, options: Options): Promise<void> {
   const writer = new SequenceWriter();
+  onInterrupt(() => print(writer.diagram()));
   await replay(path, options, {
     onFed: (_line, result, session) => {
       if (result === undefined) return;
@@ -112,8 +114,7 @@ async function sequence(path: string, options: Options): Promise<void> {
 }
 
 async function graph(path: string, format: 'dot' | 'mermaid', options: Options): Promise<void> {
-  const { until, ...source } = options;
-  const shown = await showTrace(path, { ...source, at: until });
+  const shown = await showTrace(path, options);
   print(format === 'dot' ? shownDot(shown) : shownMermaid(shown));
   flush();
 }

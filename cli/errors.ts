@@ -26,16 +26,19 @@ export function fail(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.ok;
     const noVerb = error.code === 'commander.help';
-    complain(
-      noVerb ? 'expected a verb, found none; see ioasis --help' : error.message.replace(/^error: /, ''),
-    );
+    complain(noVerb ? 'expected a verb, as ioasis --help lists them' : error.message.replace(/^error: /, ''));
     return EXIT.usage;
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (BAD_INPUT.some((kind) => error instanceof kind)) {
+  if (BAD_INPUT.some((kind) => error instanceof kind) || isOfSystem(error)) {
     complain(message);
     return EXIT.usage;
   }
   complain(error instanceof ModelDefect ? message : `internal error: ${message}`);
   return EXIT.found;
+}
+
+/** What the system refuses: a file that cannot be written. Of files that cannot be read the readers tell. */
+function isOfSystem(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }

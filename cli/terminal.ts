@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { createColors } from 'picocolors';
 import type { Paint } from '../traces/report-text.ts';
-import { EXIT } from './errors.ts';
+import { complain, EXIT, fail, UsageError } from './errors.ts';
 
 /** Characters collected before they are written. */
 const BATCH = 64 * 1024;
@@ -33,25 +33,35 @@ function writeSome(bytes: Uint8Array): number {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE') process.exit(EXIT.ok);
-    if (code !== 'EAGAIN') throw error;
+    if (code !== 'EAGAIN') throw unwritable(error as NodeJS.ErrnoException);
     Atomics.wait(idle, 0, 0, PIPE_FULL_MS);
     return 0;
   }
 }
 
-/** A reader that has seen enough, such as `head`, is no error. */
+/** A disk that is full, for one. */
+function unwritable({ message }: NodeJS.ErrnoException): UsageError {
+  return new UsageError(`standard output: expected a place to write to, found ${message}`);
+}
+
+/** A reader that has seen enough, such as `head`, is no error; one that does not see our complaints misses them. */
 export function endQuietlyWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT.ok);
+    process.exit(error.code === 'EPIPE' ? EXIT.ok : fail(unwritable(error)));
   });
+  process.stderr.on('error', () => {});
 }
 
 /** On Ctrl-C `finish` prints what there is, and the process ends. */
 export function onInterrupt(finish: () => void): void {
   process.once('SIGINT', () => {
-    finish();
-    flush();
+    try {
+      finish();
+      flush();
+    } catch (error) {
+      process.exit(fail(error));
+    }
+    complain('interrupted: what was finished so far has been printed');
     process.exit(EXIT.interrupted);
   });
 }

@@ -1,19 +1,19 @@
 /** A recording replayed up to one of its lines. */
 import { fileName } from './read-chunks.ts';
-import { type ReplayReceiver, replayTrace, type Session, type SessionOptions } from './replay-trace.ts';
+import { type ReplayOptions, type ReplayReceiver, replayTrace, type Session } from './replay-trace.ts';
 import { TraceFormatError } from './trace-format-error.ts';
 
 export type ReachedSession = Readonly<{ session: Session; seq: number }>;
 
 /**
- * The session after the line with sequence number `at`, the effects of which are included; without it, after the last line. Calls
+ * The session after the line with sequence number `at`, the effects of which are included; without it, after the last one up to `until`. Calls
  * that overlap stand in the order that `replay` finds for them.
  *
  * Throws TraceFormatError: those of replayTrace(), TRC030-no-such-seq.
  */
 export async function sessionAt(
   path: string,
-  options: SessionOptions & Readonly<{ at?: number | undefined }>,
+  options: ReplayOptions & Readonly<{ at?: number | undefined }>,
 ): Promise<ReachedSession> {
   const { at, ...rest } = options;
   let session: Session | undefined;

@@ -10,6 +10,8 @@ export type ShowTraceOptions = SourceOptions &
   Readonly<{
     /** The last line that counts; without it, the whole recording. */
     at?: number | undefined;
+    /** Lines after this sequence number do not count, whether there is a line with it or not. */
+    until?: number | undefined;
     /** All areas, not only the first few. */
     areas?: boolean | undefined;
     /** The hardware in this vendor's words too. */
@@ -24,8 +26,8 @@ export type ShownTrace = Shown & Readonly<{ hardware: ShownHardware }>;
  * Throws TraceFormatError: those of sessionAt().
  */
 export async function showTrace(path: string, options: ShowTraceOptions): Promise<ShownTrace> {
-  const { at, kernel, iommu, format, vendor } = options;
-  const { session, seq } = await sessionAt(path, { at, kernel, iommu, format });
+  const { at, until, kernel, iommu, format, vendor } = options;
+  const { session, seq } = await sessionAt(path, { at, until, kernel, iommu, format });
   const { platform, engine } = session;
   const head = { trace: path, kernel: session.kernel.release, iommu: platform.driver.name, seq };
   const shown = showWorld(engine.world, { ...head, areas: options.areas === true });

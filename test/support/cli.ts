@@ -22,9 +22,9 @@ export function ioasis(args: readonly string[], input = ''): Run {
 
 /**
  * Starts `ioasis`, gives it `input` without closing its stdin, and interrupts it. Of an input that is larger than what a
- * pipe holds, the program has read a part by then.
+ * pipe holds, the program has read a part by then; without one, it has run for `afterMs`.
  */
-export function interrupted(args: readonly string[], input: string): Promise<Run> {
+export function interrupted(args: readonly string[], input: string, afterMs = 0): Promise<Run> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [PROGRAM, ...args]);
     let stdout = '';
@@ -35,7 +35,7 @@ export function interrupted(args: readonly string[], input: string): Promise<Run
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    child.stdin.write(input, () => child.kill('SIGINT'));
+    child.stdin.write(input, () => setTimeout(() => child.kill('SIGINT'), afterMs));
     child.on('close', (status) => resolve({ status, stdout, stderr }));
   });
 }
