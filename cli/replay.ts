@@ -76,7 +76,7 @@ async function replay(paths: readonly string[], options: Options): Promise<void>
   });
   const data = whole(await replaying.finished);
   const elapsedMs = performance.now() - started;
-  const details = options.json ? [] : await detailsOf(data.divergences, { kernel, iommu });
+  const details = options.json ? [] : await detailsOf(data.divergences, { kernel, iommu, format });
   progress.stop();
   printReport(data, options, elapsedMs, details);
   process.exitCode = statusOf(data);
