@@ -11,7 +11,7 @@ import {
   TABLE_FORMATS,
 } from './compare-proposals.ts';
 import { UsageError } from './errors.ts';
-import { iommuOption, jsonOption } from './options.ts';
+import { iommuOption, jsonOption, TRACES } from './options.ts';
 
 type Options = ReleaseOptions & ProposalOptions;
 
@@ -40,7 +40,7 @@ export function registerCompare(program: Command): void {
     )
     .argument('[a]', `a release (${knownReleases()}) or a proposal`)
     .argument('[b]', 'another')
-    .argument('[trace...]', 'for releases: recorder files, folders of them, or - for standard input')
+    .argument('[trace...]', `for releases: ${TRACES}`)
     .addOption(jsonOption())
     .addOption(new Option('--all', 'every row of the table; alone: every scenario with every proposal'))
     .addOption(new Option('--platform <name>', 'proposals on this platform only').choices([...PLATFORMS]))

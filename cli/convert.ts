@@ -13,7 +13,7 @@ import { looksLikeSyz, readSyzPrograms } from '../traces/syz-read.ts';
 import { writeSyz } from '../traces/syz-write.ts';
 import { convertShown, isShownFormat, SHOWN_FORMATS, type ShownFormat } from './convert-shown.ts';
 import { complain, EXIT, UsageError } from './errors.ts';
-import { formatOption, iommuOption, kernelOption, untilOption } from './options.ts';
+import { formatOption, iommuOption, kernelOption, TRACES, untilOption } from './options.ts';
 import { flush, print } from './terminal.ts';
 
 const PROGRAM_FORMATS = ['syz', 'c', 'jsonl'] as const;
@@ -42,10 +42,7 @@ export function registerConvert(program: Command): void {
         'results in the output are those that the model predicts. perfetto, itf, sequence: what happened in one recording;\n' +
         'dot, mermaid: the objects that it leaves.',
     )
-    .argument(
-      '<trace...>',
-      'recorder files, folders of them, syzkaller programs, or - for a recording on standard input',
-    )
+    .argument('<trace...>', `syzkaller programs, ${TRACES}`)
     .addOption(
       new Option('--to <format>', 'what to print')
         .choices([...PROGRAM_FORMATS, ...SHOWN_FORMATS])

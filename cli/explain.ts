@@ -4,7 +4,7 @@ import { explainCall } from '../traces/explain.ts';
 import { explanationText } from '../traces/explain-text.ts';
 import type { SourceOptions } from '../traces/replay-trace.ts';
 import { EXIT } from './errors.ts';
-import { formatOption, iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { formatOption, iommuOption, jsonOption, kernelOption, ONE_TRACE, sequenceNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
 type Options = SourceOptions & Readonly<{ json?: boolean }>;
@@ -22,7 +22,7 @@ export function registerExplain(program: Command): void {
       'Names the rule that decided the call, the objects and the earlier calls that it rests on (the fewest for which\n' +
         'a replay of them alone gives the same answer), and what would have made it succeed, each tried on the model.',
     )
-    .argument('<trace>', 'a recorder file, or - for standard input')
+    .argument('<trace>', ONE_TRACE)
     .argument('<seq>', 'sequence number of the call', sequenceNumber)
     .addOption(jsonOption())
     .addOption(formatOption())

@@ -6,6 +6,7 @@ import { type FuzzFailure, type FuzzReport, fuzzJson } from '../traces/fuzz-repo
 import { targetOf } from '../traces/program-target.ts';
 import { stepText } from '../traces/syz-write.ts';
 import { EXIT, UsageError } from './errors.ts';
+import { makeFolder } from './folder.ts';
 import { fuzzChunks } from './fuzz-chunks.ts';
 import { exportCover, exportFailures } from './fuzz-export.ts';
 import { startCounter } from './fuzz-progress.ts';
@@ -32,6 +33,10 @@ Examples:
   ioasis fuzz --iommu intel-vtd --export found         save minimal programs of what is found
   ioasis fuzz --cover rules --export tests             write programs that reach every rule`;
 
+/** What programs are for, unless told. */
+const KERNEL = '7.3.4';
+const IOMMU = 'mock';
+
 function share(text: string): number {
   const value = Number(text);
   if (/^\d*\.?\d+$/.test(text) && value >= 0 && value <= 1) return value;
@@ -56,9 +61,9 @@ export function registerFuzz(program: Command): void {
         .argParser(share)
         .default(0.25),
     )
-    .addOption(kernelOption())
-    .addOption(iommuOption())
-    .addOption(jobsOption())
+    .addOption(kernelOption(`the kernel that programs are for, ${KERNEL} unless told`))
+    .addOption(iommuOption(`the IOMMU that programs are for, ${IOMMU} unless told`))
+    .addOption(jobsOption('so many threads; the report stays the same'))
     .addOption(jsonOption())
     .addOption(
       new Option('--cover <what>', 'with --export: the fewest programs that reach every rule').choices([
@@ -75,7 +80,8 @@ async function fuzz(options: Options): Promise<void> {
   const { seed, runs, commands, wrong } = options;
   if (options.cover !== undefined && options.export === undefined)
     throw new UsageError('expected --export DIR with --cover, found none');
-  const target = targetOf(options.kernel ?? '7.3.4', options.iommu ?? 'mock');
+  if (options.export !== undefined) makeFolder('--export', options.export);
+  const target = targetOf(options.kernel ?? KERNEL, options.iommu ?? IOMMU);
   const asked: FuzzOptions = { target, seed, commands, wrong, failNth: options.failNth === true };
   const progress = startCounter(runs, options.json !== true && isWatched());
   const started = performance.now();

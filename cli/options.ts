@@ -13,13 +13,22 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-export function kernelOption(): Option {
-  const option = new Option('--kernel <release>', 'take the trace for one of this kernel, whatever it says');
+/** What traces can be, in the words of a help. */
+export const TRACES = 'recordings or captures, folders of recordings, or - for standard input';
+export const ONE_TRACE = 'a recording or capture, or - for standard input';
+
+/** What most verbs mean by it; the others say so. */
+const KERNEL_WORDS = 'take the trace for one of this kernel, whatever it says';
+const IOMMU_WORDS = 'take the trace for one of this IOMMU, whatever it says';
+const JOBS_WORDS = 'replay so many files at a time; the report stays the same';
+
+export function kernelOption(words = KERNEL_WORDS): Option {
+  const option = new Option('--kernel <release>', words);
   return option.choices([...kernelProfiles.keys()]);
 }
 
-export function iommuOption(): Option {
-  const option = new Option('--iommu <name>', 'take the trace for one of this IOMMU, whatever it says');
+export function iommuOption(words = IOMMU_WORDS): Option {
+  const option = new Option('--iommu <name>', words);
   return option.choices([...new Set(IOMMU_NAMES.values())]);
 }
 
@@ -34,8 +43,8 @@ export function untilOption(): Option {
   );
 }
 
-export function jobsOption(): Option {
-  const option = new Option('--jobs <n>', 'replay so many files at a time; the report stays the same');
+export function jobsOption(words = JOBS_WORDS): Option {
+  const option = new Option('--jobs <n>', words);
   return option.argParser(wholeNumber(1)).default(1);
 }
 

@@ -5,7 +5,7 @@ import { predictionOf } from '../traces/prediction-line.ts';
 import { findTraces } from '../traces/read-trace.ts';
 import { replayTrace, type SourceOptions } from '../traces/replay-trace.ts';
 import { EXIT } from './errors.ts';
-import { formatOption, iommuOption, kernelOption, untilOption } from './options.ts';
+import { formatOption, iommuOption, kernelOption, TRACES, untilOption } from './options.ts';
 import { flush, onInterrupt, print } from './terminal.ts';
 
 type Options = SourceOptions & Readonly<{ until?: number }>;
@@ -24,7 +24,7 @@ export function registerPredict(program: Command): void {
         'for DMA what it reaches, where it faults, and the page request.\n' +
         'Results in the file are not read, and may be absent; calls that hand out a descriptor then carry nextFd.',
     )
-    .argument('<trace...>', 'recorder files, folders of them, or - for standard input')
+    .argument('<trace...>', TRACES)
     .addOption(untilOption())
     .addOption(formatOption())
     .addOption(kernelOption())

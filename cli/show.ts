@@ -8,7 +8,7 @@ import { hardwareText } from '../traces/show-hardware.ts';
 import { shownText } from '../traces/show-text.ts';
 import { showTrace } from '../traces/show-trace.ts';
 import { EXIT } from './errors.ts';
-import { formatOption, iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { formatOption, iommuOption, jsonOption, kernelOption, ONE_TRACE, sequenceNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
 type Options = SourceOptions &
@@ -33,7 +33,7 @@ export function registerShow(program: Command): void {
     .description(
       'Shows contexts with their address spaces, areas, page tables, attachments and devices, and what holds what.',
     )
-    .argument('<trace>', 'a recorder file, or - for standard input')
+    .argument('<trace>', ONE_TRACE)
     .addOption(
       new Option('--at <seq>', 'after the line with this sequence number, its effects included').argParser(
         sequenceNumber,

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { SourceOptions } from '../traces/replay-trace.ts';
 import { translateTrace, translationJson, translationText, UnknownRid } from '../traces/translate-trace.ts';
 import { EXIT, UsageError } from './errors.ts';
-import { formatOption, iommuOption, jsonOption, kernelOption, sequenceNumber } from './options.ts';
+import { formatOption, iommuOption, jsonOption, kernelOption, ONE_TRACE, sequenceNumber } from './options.ts';
 import { flush, print } from './terminal.ts';
 
 type Options = SourceOptions &
@@ -40,7 +40,7 @@ export function registerTranslate(program: Command): void {
       'Walks the tables as they are programmed after a line of a recording: from the device and its PASID through the page\n' +
         'tables to the memory of a process or file, or to the fault.',
     )
-    .argument('<trace>', 'a recorder file, or - for standard input')
+    .argument('<trace>', ONE_TRACE)
     .requiredOption('--rid <rid>', 'the device: a PCI address, or mock:CONTEXT/HANDLE')
     .addOption(
       new Option('--pasid <n>', 'the process address space; 0 for DMA without PASID')
