@@ -114,11 +114,18 @@ function printReport(
     print(`${JSON.stringify({ ...reportJson(data), elapsedMs: Math.round(elapsedMs), callsPerSecond })}\n`);
   } else if (data.traces > 0) {
     const all = options.all === true;
-    print(`${reportText(data, { paint: paint(), elapsedMs, all, details })}\n`);
+    print(`${reportText(data, { paint: paint(), elapsedMs, all, details, again: sourceWords(options) })}\n`);
   }
   flush();
   for (const { detail } of data.defects) complain(detail);
   for (const { detail } of data.damaged) complain(detail);
+}
+
+/** The options that say what a trace is taken for, as they were given. */
+function sourceWords({ kernel, iommu, format }: Options): string[] {
+  return Object.entries({ kernel, iommu, format }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  );
 }
 
 function statusOf(data: ReportData): number {

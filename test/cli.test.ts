@@ -69,12 +69,11 @@ describe('ioasis replay', () => {
 
   it('says of a divergence in a file which objects and earlier calls it rests on', () => {
     const again = { ...IOAS_ALLOC, seq: 3, in: '0c0000000000000000000000', out: '0c0000000000000003000000' };
-    const { stdout } = ioasis([
-      'replay',
-      fileWith('wrong.jsonl', recording(HEADER, OPEN, IOAS_ALLOC, again)),
-    ]);
+    const path = fileWith('wrong.jsonl', recording(HEADER, OPEN, IOAS_ALLOC, again));
+    const { stdout } = ioasis(['replay', path, '--kernel', '6.12.117', '--format', 'recorder']);
     expect(stdout).toContain('out from byte 8: recorded 03000000, predicted 02000000');
     expect(stdout).toMatch(/follows from\n +2: IOMMU_IOAS_ALLOC/);
+    expect(stdout).toContain(`more: ioasis explain ${path} 3 --kernel 6.12.117 --format recorder\n`);
   });
 
   it('prints the divergence as JSON', () => {

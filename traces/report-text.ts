@@ -18,6 +18,8 @@ export type TextOptions = Readonly<{
   all: boolean;
   /** More to say of the first divergences, line by line. */
   details: readonly (readonly string[])[];
+  /** Options that `ioasis explain` needs to take the traces for the same. */
+  again?: readonly string[];
 }>;
 
 const DIVERGENCES_SHOWN = 10;
@@ -97,16 +99,23 @@ function cell(column: Column, value: number, paint: Paint): string {
 
 function divergences(
   { divergences: found, totals }: ReportData,
-  { paint, all, details }: TextOptions,
+  { paint, all, details, again = [] }: TextOptions,
 ): string {
   if (totals.diverging === 0) return '';
   const shown = all ? found : found.slice(0, DIVERGENCES_SHOWN);
   const rest = totals.diverging > shown.length ? `, the first ${shown.length}` : '';
   const title = paint.bold(`${many(totals.diverging, 'divergence')}${rest}:`);
-  return [title, ...shown.map((one, nth) => divergence(one, details[nth] ?? [], paint))].join('\n');
+  return [
+    title,
+    ...shown.map((one, nth) => divergence(one, { details: details[nth] ?? [], again, paint })),
+  ].join('\n');
 }
 
-function divergence(one: Divergence, details: readonly string[], paint: Paint): string {
+function divergence(
+  one: Divergence,
+  { details, again, paint }: Required<Pick<TextOptions, 'again' | 'paint'>> & { details: readonly string[] },
+): string {
+  const explain = ['ioasis explain', quoted(one.trace), one.seq, ...again].join(' ');
   const lines = [
     `  ${paint.bold(`${one.trace} seq ${one.seq}`)} process ${one.pid} ${one.command}`,
     `    ${paint.bad(difference(one))}`,
@@ -114,7 +123,7 @@ function divergence(one: Divergence, details: readonly string[], paint: Paint): 
   ];
   if (one.objects.length > 0) lines.push(`    names ${one.objects.join(', ')}`);
   lines.push(...details.map((detail) => `    ${detail}`));
-  lines.push(paint.dim(`    more: ioasis explain ${quoted(one.trace)} ${one.seq}`));
+  lines.push(paint.dim(`    more: ${explain}`));
   return lines.join('\n');
 }
 
