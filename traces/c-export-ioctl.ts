@@ -45,9 +45,9 @@ export function ioctlCode(
   const before = hidden === undefined ? [] : [`\t\tr[${hidden.resource}] = next_descriptor();`];
   const lines = ['\t{', ...fillCode(step, known?.entry), ...secondCode(step), ...before];
   lines.push(...callCode(step, call).map((line) => `\t${line}`));
-  lines.push(`\t\texpect(${index}, "${name}", got, ${predicted(outcome)});`);
   if (known !== undefined && outcome.rule === undefined)
     lines.push(...takeCode(step, known.entry, outcome, machine));
+  lines.push(`\t\texpect(${index}, "${name}", got, ${predicted(outcome)});`);
   return [...lines, '\t}'];
 }
 
@@ -73,7 +73,7 @@ function fillCode(step: IoctlStep, entry: IoctlEntry | undefined): string[] {
     return [
       `\t\tstruct ${structName(entry)} cmd = { ${plain.join(', ')} };`,
       '',
-      `\t\tput(${hex(step.arg)}UL, &cmd, sizeof(cmd));`,
+      `\t\tput(${hex(step.arg)}UL, &cmd, ${step.bytes.length});`,
     ];
   }
   const bytes = [...step.bytes].map((byte) => hex(byte)).join(', ');

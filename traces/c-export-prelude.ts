@@ -1,6 +1,10 @@
 /** The fixed part of generated C tests: memory, rights, fault injection, TAP output as kselftest reads it. */
 import { hex } from '../events/hex.ts';
+import { IOMMU_TEST_CMD, IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT } from '../events/ioctl-number.ts';
 import { ARENA_LENGTH, ARENA_START, READ_ONLY_LENGTH, READ_ONLY_START } from './program-memory.ts';
+
+/** Bytes: the temporary memory of the mock as the module comes up. */
+const MEMORY_LIMIT_DEFAULT = 65536;
 
 export const C_HEADERS = `#define _GNU_SOURCE
 #include <errno.h>
@@ -38,33 +42,48 @@ enum { KSFT_PASS = 0, KSFT_FAIL = 1, KSFT_SKIP = 4 };
 
 static int failures;
 
-static inline void skip_all(const char *why)
+/* Whether a value of the call at hand is not as predicted. */
+static int differs;
+
+static inline void skip_all(const char *why, const char *what)
 {
-	printf("1..0 # SKIP %s\\n", why);
+	printf("1..0 # SKIP %s%s\\n", why, what);
 	exit(KSFT_SKIP);
+}
+
+static inline void need(const char *path)
+{
+	if (access(path, R_OK | W_OK))
+		skip_all(errno == ENOENT ? "no " : "no access to ", path);
 }
 
 /* Call number, what it was, its result, the result and errno that the model predicts. */
 static inline void expect(int number, const char *name, long got, long ret, int error)
 {
 	int found = got == -1 ? errno : 0;
-	int good = ret == ANY_RESULT || (error ? got == -1 && found == error : got == ret);
+	int right = ret == ANY_RESULT || (error ? got == -1 && found == error : got == ret);
+	int good = right && !differs;
 
 	printf("%s %d %s", good ? "ok" : "not ok", number, name);
-	if (!good)
+	if (!right)
 		printf(" # expected %ld (%s), got %ld (%s)", error ? -1L : ret,
 		       error ? strerror(error) : "success", got, found ? strerror(found) : "success");
 	printf("\\n");
+	fflush(stdout);
 	failures += !good;
+	differs = 0;
 }
 
-/* A value that the kernel wrote back. */
+/* A value that the kernel wrote back, looked at before the result of the call. */
 static inline void same(const char *name, __u64 got, __u64 want)
 {
+	int error = errno;
+
 	if (got == want)
 		return;
 	printf("# %s is %llu, expected %llu\\n", name, (unsigned long long)got, (unsigned long long)want);
-	failures++;
+	differs = 1;
+	errno = error;
 }
 
 static inline void map_at(unsigned long start, unsigned long length, int prot)
@@ -78,7 +97,7 @@ static inline void map_at(unsigned long start, unsigned long length, int prot)
 /* Copies into user memory, also where the program itself may only read. */
 static inline void put(unsigned long to, const void *from, size_t length)
 {
-	int locked = to >= ${hex(READ_ONLY_START)}UL && to < ${hex(READ_ONLY_START + READ_ONLY_LENGTH)}UL;
+	int locked = to + length > ${hex(READ_ONLY_START)}UL && to < ${hex(READ_ONLY_START + READ_ONLY_LENGTH)}UL;
 
 	if (locked)
 		mprotect((void *)${hex(READ_ONLY_START)}UL, ${hex(READ_ONLY_LENGTH)}, PROT_READ | PROT_WRITE);
@@ -121,7 +140,10 @@ static inline void set_rights(unsigned int uid, unsigned long memlock, __u64 cap
 	syscall(SYS_capset, &header, data);
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
 		limit.rlim_cur = memlock;
-		setrlimit(RLIMIT_MEMLOCK, &limit);
+		if (limit.rlim_max < limit.rlim_cur)
+			limit.rlim_max = limit.rlim_cur;
+		if (setrlimit(RLIMIT_MEMLOCK, &limit))
+			printf("# cannot lock %lu bytes of memory\\n", memlock);
 	}
 	prctl(PR_SET_KEEPCAPS, 1);
 	if (syscall(SYS_setresuid, uid, -1, -1))
@@ -143,9 +165,9 @@ static inline long new_file(unsigned long size, unsigned int flags)
 /* The number that the next descriptor will get. */
 static inline long next_descriptor(void)
 {
-	long fd = dup(0);
+	int fd = open("/dev/null", O_RDONLY);
 
-	close((int)fd);
+	close(fd);
 	return fd;
 }
 
@@ -202,6 +224,29 @@ static inline int run(void (*program)(void))
 static inline int injected(long got)
 {
 	return got == -1 && (errno == ENOMEM || errno == ENOENT || errno == EFAULT || errno == EINVAL);
+}
+`;
+
+/** For programs of the mock. The limit is one for the whole machine: what comes next finds it as it was. */
+export const C_MOCK_HELPERS = `
+static inline void need_mock(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+	int absent = fd >= 0 && ioctl(fd, ${hex(IOMMU_TEST_CMD)}, 0UL) == -1 && errno == ENOTTY;
+
+	if (absent)
+		skip_all("no IOMMU_TEST_CMD in this kernel", "");
+	close(fd);
+}
+
+static inline void restore_memory_limit(void)
+{
+	int fd = open("/dev/iommu", O_RDWR);
+	__u32 cmd[18] = { sizeof(cmd), ${IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT}, 0, 0, ${MEMORY_LIMIT_DEFAULT} };
+
+	if (fd < 0 || ioctl(fd, ${hex(IOMMU_TEST_CMD)}, cmd))
+		printf("# the memory limit of the mock stays changed\\n");
+	close(fd);
 }
 `;
 
