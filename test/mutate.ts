@@ -108,6 +108,17 @@ function errnoMutants(firstId: number): (Mutant & { rule: RuleId; errno: string 
   });
 }
 
+/** Children that run; whatever ends this process, a mutant that never ends must not outlive it. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 type Reply = Readonly<{ id?: number; by?: string; ready?: number; clean?: string }>;
 
 /** A child that is ready, or the reason why the unchanged model does not pass. */
@@ -117,6 +128,8 @@ function start(...args: string[]): Promise<ChildProcess> {
       execArgv: [`--max-old-space-size=${MEMORY_MIB}`],
       stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
     });
+    for (const one of running) if (hasEnded(one)) running.delete(one);
+    running.add(child);
     child.once('message', (message) => {
       const { clean } = message as Reply;
       if (clean === undefined) resolve(child);
@@ -160,7 +173,7 @@ async function work(queue: Mutant[], trials: Trial[]): Promise<void> {
     if (by === undefined)
       process.stdout.write(`survivor ${mutant.file}:${mutant.line} ${mutant.kind}: ${mutant.text}\n`);
     if (trials.length % 100 === 0) process.stdout.write(`${trials.length} tried, ${queue.length} to go\n`);
-    if (child.exitCode !== null || child.signalCode !== null || child.killed) child = await start();
+    if (hasEnded(child) || child.killed) child = await start();
   }
   child.removeAllListeners();
   child.kill();
