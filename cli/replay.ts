@@ -88,7 +88,7 @@ function isSmall(files: readonly string[]): boolean {
 }
 
 /** The files that the arguments mean, each argument in its turn; and those that mean none. */
-export function tracesOf(paths: readonly string[]): { files: string[]; missing: Damage[] } {
+function tracesOf(paths: readonly string[]): { files: string[]; missing: Damage[] } {
   const files: string[] = [];
   const missing: Damage[] = [];
   for (const path of paths) {

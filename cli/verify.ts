@@ -86,7 +86,7 @@ function properties(id: string, before: PropertyId[] | undefined): PropertyId[] 
 }
 
 /** The proposal of this name. Throws UsageError that lists the known ones. */
-export function proposalNamed(name: string): Proposal {
+function proposalNamed(name: string): Proposal {
   const found = PROPOSALS.find(({ id }) => id === name);
   if (found !== undefined) return found;
   const known = PROPOSALS.map(({ id }) => id).join(', ');

@@ -34,8 +34,6 @@ export type VfioValueCommand = VfioGetApiVersion | VfioCheckExtension | VfioSetI
 
 export type VfioStructCommand = VfioIommuGetInfo | VfioIommuMapDma | VfioIommuUnmapDma;
 
-export type VfioCommand = VfioValueCommand | VfioStructCommand;
-
 /** struct vfio_iommu_type1_info: what VFIO_IOMMU_GET_INFO writes back, without its capabilities. */
 export type VfioIommuInfo = Readonly<{
   argsz: number;

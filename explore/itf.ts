@@ -77,7 +77,7 @@ function optional(value: string | undefined): ItfValue {
 }
 
 /** Numbers as `#bigint`, sets, maps and tuples as the format has them. */
-export function itfValue(value: Value): ItfValue {
+function itfValue(value: Value): ItfValue {
   if (typeof value === 'number' || typeof value === 'bigint') return { '#bigint': String(value) };
   if (typeof value !== 'object') return value;
   if ('set' in value) return { '#set': value.set.map(itfValue) };

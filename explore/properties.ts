@@ -46,7 +46,7 @@ export function watchOf(model: Model, properties: readonly Property[]): Watch {
   };
 }
 
-export function claimsOf(model: Model, property: LeadsTo): Claim[] {
+function claimsOf(model: Model, property: LeadsTo): Claim[] {
   const { name, params } = property;
   return instancesOf(model, `property ${name}`, params).map((args) => {
     const names = Object.keys(params).map((param) => nameArgument(model, params, args, param));

@@ -208,7 +208,7 @@ function addressOf(slice: Slice): bigint {
 }
 
 /** iopt_get_pages(): consecutive areas that cover [iova, iova + length), or undefined at the first gap. */
-export function slicesOf(site: Site, ioas: Ioas, iova: bigint, length: bigint): Slice[] | undefined {
+function slicesOf(site: Site, ioas: Ioas, iova: bigint, length: bigint): Slice[] | undefined {
   const last = iova + length - 1n;
   const slices: Slice[] = [];
   let at = iova;

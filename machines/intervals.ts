@@ -8,18 +8,6 @@ export function intersectsAny(intervals: readonly Interval[], start: bigint, las
   return intervals.some((interval) => interval.start <= last && interval.last >= start);
 }
 
-/** The same bytes as the fewest intervals, ascending: what touches or overlaps becomes one. */
-export function mergeTouching(intervals: readonly Interval[]): Interval[] {
-  const merged: Interval[] = [];
-  for (const next of ascending(intervals)) {
-    const previous = merged.at(-1);
-    if (previous === undefined || next.start > previous.last + 1n) merged.push(next);
-    else if (next.last > previous.last)
-      merged[merged.length - 1] = { start: previous.start, last: next.last };
-  }
-  return merged;
-}
-
 /** The maximal holes that the intervals, in any order, leave in [first, last]; ascending. */
 export function holesOf(intervals: readonly Interval[], first: bigint, last: bigint): Interval[] {
   const holes: Interval[] = [];

@@ -29,7 +29,7 @@ export function refusesReservation(ioas: Ioas, start: bigint, last: bigint): boo
 }
 
 /** Whether allowed ranges that nobody knows may be there: they are never where something is reserved already. */
-export function mayBeAllowed(ioas: Ioas, start: bigint, last: bigint): boolean {
+function mayBeAllowed(ioas: Ioas, start: bigint, last: bigint): boolean {
   return !ioas.allowedKnown && holesOf(ioas.reserved, start, last).length > 0;
 }
 

@@ -29,7 +29,7 @@ const PCI_IRQS = 5;
 const INFO_MIN = 16;
 const INFO_SIZE = 24;
 
-export function vfioDeviceOf(site: Site): VfioDevice | undefined {
+function vfioDeviceOf(site: Site): VfioDevice | undefined {
   return site.platform.devices.get(site.file.path);
 }
 

@@ -13,7 +13,7 @@ export function reaches(state: DesignState, ground: Ground, device: number, spac
 }
 
 /** The numbers, as the user says them, with which a device reaches a space. */
-export function pasidsOn(state: DesignState, ground: Ground, device: number, space: number): number[] {
+function pasidsOn(state: DesignState, ground: Ground, device: number, space: number): number[] {
   return ground.pasids.filter((pasid) => state.attachedAt.get(device, pasid) === space);
 }
 

@@ -96,4 +96,3 @@ export type PasidEvent =
   | Readonly<{ type: 'ProcessUnbound'; device: number }>;
 
 export type DesignEvent = SlotEvent | SpaceEvent | DeviceEvent | FaultEvent | PasidEvent;
-export type DesignEventOf<T extends DesignEvent['type']> = Extract<DesignEvent, { type: T }>;

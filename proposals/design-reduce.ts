@@ -110,7 +110,7 @@ export function reduceDesign(state: DesignState, bench: Bench, event: DesignEven
 }
 
 /** The name of an event for the machine of spaces: an allocation names the kind that it makes. */
-export function spaceEventName(event: SpaceEvent): string {
+function spaceEventName(event: SpaceEvent): string {
   return event.type === 'SpaceAllocated' ? `SpaceAllocated.${event.as}` : event.type;
 }
 

@@ -26,7 +26,7 @@ export const SPACE_STATES = [
 ] as const;
 export type SpaceState = (typeof SPACE_STATES)[number];
 
-export const FAULT_STATES = ['none', 'raised', 'reported'] as const;
+const FAULT_STATES = ['none', 'raised', 'reported'] as const;
 export const FROZEN = ['no', 'with-pasid', 'without-pasid'] as const;
 
 /** Devices that nothing but their number tells apart: alike, alone in their group, and with a RID that is their own or shared. */

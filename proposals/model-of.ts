@@ -41,7 +41,7 @@ export function applyDecision(design: Design, state: DesignState, decision: Deci
 }
 
 /** A state as properties look at it. */
-export function lookAt(design: Design, state: DesignState): Look {
+function lookAt(design: Design, state: DesignState): Look {
   return {
     state,
     ground: design.ground,

@@ -19,7 +19,7 @@ export function say<V extends Verb>(verb: V, ...args: SpokenArgs<(typeof VERBS)[
 }
 
 /** Each higher word with its parameters. */
-export const PHRASES = {
+const PHRASES = {
   /** Open the device and bind it. */
   assign: ['device', 'context'],
   /** Bind a device that is open. */
@@ -171,7 +171,7 @@ export const USUAL: Readonly<{ [P in Phrase]: Ways<P> }> = {
 /** A word that a scenario may use: one of verb.ts, or a higher one. */
 export type Word = Verb | Phrase;
 
-export function isPhrase(word: Word): word is Phrase {
+function isPhrase(word: Word): word is Phrase {
   return Object.hasOwn(PHRASES, word);
 }
 

@@ -68,7 +68,7 @@ function differencesIn(
 }
 
 /** Two refusals differ if both texts name an errno, and not the same. */
-export function firstDifference(
+function firstDifference(
   one: Telling,
   other: Telling,
 ): Readonly<{ a: StepAnswer; b: StepAnswer }> | undefined {

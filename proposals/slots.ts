@@ -23,11 +23,6 @@ export function boundMates(state: DesignState, ground: Ground, device: number): 
   return matesOf(ground, device).filter((mate) => mate !== device && state.device.get(mate) === 'bound');
 }
 
-/** Whether another member of the group is attached to this space, without a PASID. */
-export function mateAttached(state: DesignState, ground: Ground, device: number, space: number): boolean {
-  return boundMates(state, ground, device).some((mate) => state.attached.get(mate) === space);
-}
-
 /** Whether every member is without a driver of the host that does DMA. */
 export function isViable(state: DesignState, ground: Ground, device: number): boolean {
   return !matesOf(ground, device).some((mate) => state.hostDriver.has(mate));

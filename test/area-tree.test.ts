@@ -14,7 +14,7 @@ import {
   putArea,
   removeArea,
 } from '../machines/area-tree.ts';
-import { holesOf, intersectsAny, mergeTouching } from '../machines/intervals.ts';
+import { holesOf, intersectsAny } from '../machines/intervals.ts';
 import { area, listOf, treeOf } from './support/areas.ts';
 
 const U64_MAX = 2n ** 64n - 1n;
@@ -142,14 +142,6 @@ describe('intervals', () => {
     expect(intersectsAny(unsorted, 0x10n, 0x1fn)).toBe(false);
     expect(intersectsAny(unsorted, 0x10n, 0x20n)).toBe(true);
     expect(intersectsAny([], 0n, U64_MAX)).toBe(false);
-  });
-
-  it('merges what touches or overlaps', () => {
-    expect(mergeTouching(unsorted)).toEqual([
-      { start: 0n, last: 0xfn },
-      { start: 0x20n, last: 0x2fn },
-      { start: U64_MAX, last: U64_MAX },
-    ]);
   });
 
   it.each([

@@ -53,7 +53,7 @@ export function rangeText(start: bigint, last: bigint): string {
 }
 
 /** Bits in words, what has no name in hexadecimal: `FIXED|READABLE|0x100`. */
-export function flagsText(type: string, value: number): string {
+function flagsText(type: string, value: number): string {
   const names = FLAG_NAMES[type] ?? {};
   const words: string[] = [];
   let rest = value >>> 0;
@@ -106,7 +106,7 @@ export function askedFields(call: DecodedCall): [name: string, value: string][] 
 }
 
 /** A call in one line: the command and what it asks. */
-export function describeDecoded(call: DecodedCall): string {
+function describeDecoded(call: DecodedCall): string {
   return [call.name, ...askedFields(call).map(([name, value]) => `${name}=${value}`)].join(' ');
 }
 

@@ -54,7 +54,7 @@ export function memoryCause(scene: Scene, rule: RuleId): Cause | undefined {
 }
 
 /** `0x7f12 in a mapping [0x7f00, 0x7fff] rw-p anon`. */
-export function placeText(space: AddressSpace | undefined, address: number, length: number): string {
+function placeText(space: AddressSpace | undefined, address: number, length: number): string {
   if (space === undefined || !space.known)
     return `${hex(BigInt(address))}; the recording does not tell the mappings`;
   if (address + length > space.top)
@@ -65,7 +65,7 @@ export function placeText(space: AddressSpace | undefined, address: number, leng
   return `${hex(BigInt(address))} in ${vmaText(vma)}${short}`;
 }
 
-export function vmaText(vma: Vma): string {
+function vmaText(vma: Vma): string {
   const rights = `${vma.read ? 'r' : '-'}${vma.write ? 'w' : '-'}${vma.shared ? 's' : 'p'}`;
   return `the mapping [${hex(BigInt(vma.start))}, ${hex(BigInt(vma.end - 1))}] ${rights} ${vma.kind}`;
 }

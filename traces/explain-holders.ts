@@ -87,7 +87,7 @@ function since(step: Step | undefined): string {
 }
 
 /** One holder in words and the step that made it hold. */
-export function holderText(
+function holderText(
   scene: Scene,
   context: Context,
   holder: Holder,
@@ -140,7 +140,7 @@ function bindingText(scene: Scene, context: Context, deviceId: number): string {
 }
 
 /** `descriptor 5 of process 143`, all of them where a file has several. */
-export function descriptorsText(scene: Scene, fileId: number): string {
+function descriptorsText(scene: Scene, fileId: number): string {
   const names: string[] = [];
   for (const { pid, fds } of scene.before.processes.values())
     for (const [fd, id] of fds) if (id === fileId) names.push(`descriptor ${fd} of process ${pid}`);

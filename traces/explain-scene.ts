@@ -2,7 +2,7 @@
 import { errnoName } from '../events/errno.ts';
 import { RULES } from '../events/rules.ts';
 import type { AddressSpace } from '../machines/address-space.ts';
-import { type IommuObject, objectAt } from '../machines/objects.ts';
+import type { IommuObject } from '../machines/objects.ts';
 import { type Context, type OpenFile, openFileAt, type Process, type World } from '../machines/world.ts';
 import { type DecodedCall, decodeCall } from './decoded-call.ts';
 import { describeReply } from './describe-command.ts';
@@ -71,11 +71,6 @@ export function makerOf(scene: Scene, id: number): Step | undefined {
   return livesOf(scene.steps, scene.context.id, id).findLast(
     (life) => life.ended === undefined || life.buried,
   )?.made;
-}
-
-/** The object at `id` just before the call. */
-export function objectBefore(scene: Scene, id: number): IommuObject | undefined {
-  return scene.context === undefined ? undefined : objectAt(scene.context, id);
 }
 
 /** ` (made by call 41)`, or nothing where the recording does not tell. */

@@ -106,7 +106,7 @@ const READ_ONLY_SHARE = 0.03;
 const USUAL_SHARE = 0.8;
 
 /** Everything that a target can be asked. `wrong`: share of calls with something wrong, 0 to 1. */
-export function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
+function choicesOf(machine: ProgramMachine, wrong: number): Choice[] {
   const { kernel, platform } = machine;
   const mock = platform.driver.name === 'mock';
   const choices: Choice[] = [];

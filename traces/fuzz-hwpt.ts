@@ -13,7 +13,7 @@ const SELFTEST = 0xdead;
 const SELFTEST_ENTRY = 0xdead_beef;
 
 /** iotlb value and page table of struct iommu_hwpt_selftest; few values, so that checks of them can hit. */
-export function selftestData(draft: Draft, length: number): Uint8Array {
+function selftestData(draft: Draft, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   const { random } = draft;

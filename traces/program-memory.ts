@@ -22,7 +22,7 @@ export const READ_ONLY_START = ARENA_START + 0xf0_0000;
 export const READ_ONLY_LENGTH = 0x1_0000;
 /** Cannot be read. */
 export const HOLE_START = ARENA_START + 0xf2_0000;
-export const HOLE_LENGTH = 0x1_0000;
+const HOLE_LENGTH = 0x1_0000;
 /** Where windows of an iommufd are mapped. */
 export const WINDOW_START = ARENA_START + 0xe0_0000;
 

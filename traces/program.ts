@@ -145,9 +145,3 @@ export function madeBy(step: Step): Resource[] {
       return [];
   }
 }
-
-/** Resources that a step reads. */
-export function usedBy(step: Step): Resource[] {
-  const used = 'fd' in step && 'resource' in step.fd ? [step.fd.resource] : [];
-  return step.call === 'ioctl' ? [...used, ...step.uses.map(({ resource }) => resource)] : used;
-}

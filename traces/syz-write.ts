@@ -35,7 +35,7 @@ export function stepText(step: Step): string {
   return stepLines(step).at(-1) ?? '';
 }
 
-export function textAddress(address: bigint): string {
+function textAddress(address: bigint): string {
   return hex(address - BigInt(ARENA_START) + TEXT_BASE);
 }
 

@@ -107,7 +107,7 @@ function nestedAlloc({ nestedOnPaging, stage1 }: PciIommu): Driver['allocNested'
 }
 
 /** The driver object for one described IOMMU. */
-export function pciIommuDriver(iommu: PciIommu): Driver {
+function pciIommuDriver(iommu: PciIommu): Driver {
   return {
     name: iommu.name,
     userPasidTable: iommu.userPasidTable,

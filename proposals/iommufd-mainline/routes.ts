@@ -84,7 +84,7 @@ function refusesMates(
 }
 
 /** Nested HWPTs get one where page requests are looked at. */
-export function hasFaultQueue(state: DesignState, { setup }: Ground, space: number): boolean {
+function hasFaultQueue(state: DesignState, { setup }: Ground, space: number): boolean {
   const kind = state.space.get(space);
   return setup.verbs.includes('fault') && (kind === 'user' || kind === 'table');
 }

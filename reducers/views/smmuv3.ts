@@ -70,7 +70,7 @@ export const smmuv3Entries: readonly EntrySpec[] = [
 
 const [ste, cd] = smmuv3Entries as readonly [EntrySpec, EntrySpec];
 
-export const STE_CONFIG = { abort: 0, bypass: 4, stage1: 5, stage2: 6, nested: 7 } as const;
+const STE_CONFIG = { abort: 0, bypass: 4, stage1: 5, stage2: 6, nested: 7 } as const;
 export const S1DSS = { terminate: 0, bypass: 1, substream0: 2 } as const;
 const SH_INCOMING = 1;
 const CONFIG_SHIFT = 1n;

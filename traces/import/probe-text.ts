@@ -41,7 +41,7 @@ function placed(body: string, { head, probed, returns }: Place): ProbePlace {
 }
 
 /** The digits of `name=0x…` in `fields`, where `name` begins with a space and ends with `=`; undefined for no such number. */
-export function hexField(fields: string, name: string): string | undefined {
+function hexField(fields: string, name: string): string | undefined {
   const from = fields.indexOf(name);
   if (from < 0) return undefined;
   let at = from + name.length;

@@ -28,7 +28,7 @@ function ioctlArgs(text: string): SyscallArgs | undefined {
 }
 
 /** `name: value, …` by name, numbers without `0x`; undefined where a number is none. */
-export function syscallArgs(text: string): SyscallArgs | undefined {
+function syscallArgs(text: string): SyscallArgs | undefined {
   const ioctl = ioctlArgs(text);
   if (ioctl !== undefined) return ioctl;
   const args: Record<string, string> = {};

@@ -20,7 +20,7 @@ export const commandLayouts = {
 } as const satisfies LayoutsOf<StructCommand>;
 
 /** The structs that commands point to, and the records of reads and writes, by a name of ours. */
-export const dataLayouts = {
+const dataLayouts = {
   iovaRange,
   ...hwptDataLayouts,
   ...invalidationLayouts,
