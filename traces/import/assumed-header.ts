@@ -1,7 +1,7 @@
 /** The first line of a recording for a capture that has none: told by its notes, or concluded from its first calls. */
 import { IOMMU_GET_HW_INFO, IOMMU_TEST_CMD } from '../../events/ioctl-number.ts';
-import { kernelProfiles } from '../../machines/kernel-profile.ts';
 import type { RecordedLine, TraceLine } from '../recording.ts';
+import { captureHeader } from './capture-header.ts';
 import { u32At } from './memory-order.ts';
 
 /** Lines held back at most until something tells which IOMMU it is. */
@@ -54,9 +54,15 @@ export class HeaderStage {
     this.begin(this.header(iommu, this.vfio ? ['iommu', 'machine'] : ['iommu']));
   }
 
+  /** A header of which `assumed` says what was taken for granted. */
   private header(iommu: string, unknown: readonly string[]): TraceLine {
     const { program, kernel, arch } = this.facts;
-    return assumedHeader({ program, kernel, arch, iommu }, unknown);
+    return captureHeader(kernel, {
+      program,
+      iommu,
+      arch: arch ?? 'x86_64',
+      assumed: [...(arch === undefined ? ['arch'] : []), ...unknown, 'credentials', 'memory'],
+    });
   }
 
   private begin(header: TraceLine): void {
@@ -65,46 +71,6 @@ export class HeaderStage {
     for (const line of this.held) this.sink(line);
     this.held.length = 0;
   }
-}
-
-/** The newest release that the model knows. */
-const NEWEST = '7.3.4';
-
-/** The release itself, or the nearest older one that the model knows, or its oldest. */
-export function nearestRelease(kernel: string): string {
-  if (kernelProfiles.has(kernel)) return kernel;
-  const order = (release: string): number => {
-    const [major = 0, minor = 0] = release.split(/[.-]/).map(Number);
-    return major * 1000 + minor;
-  };
-  const known = [...kernelProfiles.keys()].sort((one, other) => order(other) - order(one));
-  return known.find((release) => order(release) <= order(kernel)) ?? known.at(-1) ?? NEWEST;
-}
-
-/** A header of which `assumed` says what was taken for granted. */
-export function assumedHeader(
-  facts: { program: string; kernel: string | undefined; arch: string | undefined; iommu: string },
-  unknown: readonly string[],
-): TraceLine {
-  const kernel = facts.kernel === undefined ? NEWEST : nearestRelease(facts.kernel);
-  const assumed = [
-    ...(facts.kernel === kernel ? [] : ['kernel']),
-    ...(facts.arch === undefined ? ['arch'] : []),
-    ...unknown,
-    'credentials',
-    'memory',
-  ];
-  return {
-    ev: 'trace',
-    format: 'iommufd-rec',
-    version: 2,
-    kernel,
-    arch: facts.arch ?? 'x86_64',
-    pageSize: 4096,
-    program: facts.program,
-    iommu: facts.iommu,
-    assumed,
-  };
 }
 
 function iommuOf(line: RecordedLine): string | undefined {

@@ -1,7 +1,7 @@
 /** What the capture script wrote into the trace about the machine: `trace {…}`, `device {…}`, `cred {…}`. */
 import { isHexNumber, isObject } from '../field.ts';
 import type { CredLine, HexNumber, RecordedDevice, ReservedRange, TraceLine } from '../recording.ts';
-import { nearestRelease } from './assumed-header.ts';
+import { captureHeader } from './capture-header.ts';
 import type { MemoryMap } from './memory-map.ts';
 
 const MOCK = 'selftest mock';
@@ -38,26 +38,17 @@ export class CaptureNotes {
     const { trace } = this;
     if (trace === undefined) return undefined;
     const release = text(trace, 'kernel');
-    const kernel = nearestRelease(release);
     const iommu = text(trace, 'iommu');
-    const assumed = [
-      ...(kernel === release ? [] : ['kernel']),
-      ...(KNOWN.has(iommu) ? [] : ['iommu']),
-      ...(this.cred === undefined ? ['credentials'] : []),
-      'memory',
-    ];
-    return {
-      ev: 'trace',
-      format: 'iommufd-rec',
-      version: 2,
-      kernel,
+    const { pageSize } = trace;
+    const isKnown = KNOWN.has(iommu);
+    return captureHeader(release, {
       arch: text(trace, 'arch'),
-      pageSize: Number(trace['pageSize'] ?? 4096),
+      ...(typeof pageSize === 'number' ? { pageSize } : {}),
       program: `${program} on Linux ${release}`,
-      iommu: KNOWN.has(iommu) ? iommu : MOCK,
-      ...(KNOWN.has(iommu) ? { machine: { driver: iommu, devices: this.devices, ...registers(trace) } } : {}),
-      assumed,
-    };
+      iommu: isKnown ? iommu : MOCK,
+      ...(isKnown ? { machine: { driver: iommu, devices: this.devices, ...registers(trace) } } : {}),
+      assumed: [...(isKnown ? [] : ['iommu']), ...(this.cred === undefined ? ['credentials'] : []), 'memory'],
+    });
   }
 
   /** The rights of the process that was captured. */
