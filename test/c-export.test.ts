@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { IOMMU_IOAS_MAP } from '../events/ioctl-number.ts';
 import { writeC } from '../traces/c-export.ts';
 import { widthOf } from '../traces/decode-struct.ts';
 import { fuzzChunk } from '../traces/fuzz.ts';
@@ -15,8 +16,9 @@ import {
 } from '../traces/ioctl-table.ts';
 import { ioctlStep, NO_PROPS, type Program, type Step } from '../traces/program.ts';
 import { canonical } from '../traces/program-canonical.ts';
-import { FUZZ_MEMORY, STRUCT_START, STRUCT_STRIDE } from '../traces/program-memory.ts';
+import { anonymous, FUZZ_MEMORY, STRUCT_START, STRUCT_STRIDE } from '../traces/program-memory.ts';
 import { targetOf } from '../traces/program-target.ts';
+import type { Vma } from '../traces/recording.ts';
 import { recordedKernel, WRAPPED } from './support/recorded-kernel.ts';
 
 const FLAGS = ['-Wall', '-Wextra', '-Werror'];
@@ -120,6 +122,34 @@ describe('an exported C test', () => {
 
   it('fills the struct of every command by its names', () => {
     expect(writeC([everyCommand()], 'test')).not.toContain('char cmd[');
+  });
+
+  it('maps and unmaps what the memory of the recorded process gained and lost', () => {
+    const first = anonymous(0x10_0000, 0x10_4000);
+    const second = anonymous(0x20_0000, 0x20_1000, 'r--p');
+    const map = (userVa: bigint, length: bigint) => {
+      const bytes = new Uint8Array(40);
+      const view = new DataView(bytes.buffer);
+      view.setUint32(0, bytes.length, true);
+      view.setBigUint64(16, userVa, true);
+      view.setBigUint64(24, length, true);
+      return ioctlStep({ resource: 0 }, IOMMU_IOAS_MAP, BigInt(STRUCT_START), bytes);
+    };
+    const becomes = (...memory: Vma[]): Step => ({ call: 'memory', memory, props: NO_PROPS });
+    const steps = [
+      map(0x10_0000n, 0x2000n),
+      becomes(anonymous(0x10_1000, 0x10_4000), second, anonymous(0x30_0000, 0x30_1000)),
+      map(0x1f_f000n, 0x2000n),
+      becomes(second),
+    ];
+    const text = writeC([{ target: targetOf('7.3.4', 'mock'), memory: [first], steps }], 'test');
+    const changes = text.split('static void program_1')[1]?.match(/(map_at|munmap)\(.*(?=\);)/g);
+    expect(changes?.slice(1).filter((line) => !line.includes('0x20000000'))).toEqual([
+      'map_at(0x100000UL, 0x4000UL, PROT_READ | PROT_WRITE',
+      'munmap((void *)0x100000UL, 0x1000UL',
+      'map_at(0x200000UL, 0x1000UL, PROT_READ',
+      'munmap((void *)0x101000UL, 0x3000UL',
+    ]);
   });
 
   it('needs root, the files that it opens, and the mock where it commands one', () => {

@@ -4,16 +4,14 @@ import { IOMMU_TEST_CMD } from '../events/ioctl-number.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { processOf } from '../reducers/process.ts';
 import { ioctlCode, operand, simple } from './c-export-ioctl.ts';
-import { ARENA_SETUP, C_HEADERS, C_HELPERS, C_MOCK_HELPERS } from './c-export-prelude.ts';
+import { ProgramMemory } from './c-export-memory.ts';
+import { C_HEADERS, C_HELPERS, C_MOCK_HELPERS } from './c-export-prelude.ts';
 import { requestDefinition, structDefinition } from './c-export-structs.ts';
 import type { IoctlEntry } from './ioctl-table.ts';
-import type { IoctlStep, Program, Step } from './program.ts';
-import { roleOf } from './program-fields.ts';
+import type { IoctlStep, MemoryStep, Program, Step } from './program.ts';
 import { ProgramMachine } from './program-machine.ts';
-import { ARENA_END, ARENA_START, inArena } from './program-memory.ts';
 import { PID } from './program-site.ts';
-import type { Vma } from './recording.ts';
-import { callNameOf, fieldsOf } from './syz-fields.ts';
+import { callNameOf } from './syz-fields.ts';
 
 /** Bytes of the buffer of read() and write(). What is beyond the largest is asked of a descriptor that has less to give. */
 const BUFFER_LEAST = 4096;
@@ -52,12 +50,18 @@ class Body {
     this.calls = calls;
     const machine = new ProgramMachine(program.target);
     machine.start(program.memory);
+    const memory = new ProgramMemory(program);
+    this.lines.push(...memory.begin());
     const { uid, memlock, capabilities } = processOf(machine.world, PID);
     this.lines.push(rights(uid, memlock, capabilities));
     for (const step of program.steps) {
       const outcome = machine.perform(step);
       if (step.call !== 'cred' && step.call !== 'memory') this.calls++;
-      this.lines.push(...stepCode(step, this.calls, outcome, machine, entries));
+      this.lines.push(
+        ...(step.call === 'memory'
+          ? memory.become(step.memory)
+          : stepCode(step, this.calls, outcome, machine, entries)),
+      );
     }
   }
 }
@@ -86,7 +90,6 @@ function functionCode(program: Program, body: readonly string[], index: number):
     '\tmemset(r, -1, sizeof(r));',
     '\tmemset(buffer, 0, sizeof(buffer));',
     '\tgot = r[0];',
-    ...memoryCode(program),
     ...body,
     '\t(void)got;',
     '}',
@@ -135,46 +138,6 @@ function rights(uid: number, memlock: bigint, capabilities: bigint): string {
   return `\tset_rights(${uid}, ${hex(memlock)}UL, ${hex(capabilities)}ULL);`;
 }
 
-/** The data area, and of other memory what the program maps. */
-function memoryCode(program: Program): string[] {
-  const lines = [ARENA_SETUP];
-  let from = ARENA_START;
-  for (const [start, end, rights] of program.memory.filter(([one]) => inArena(BigInt(one)))) {
-    if (Number(start) > from) lines.push(`\tmunmap((void *)${hex(from)}UL, ${hex(Number(start) - from)});`);
-    if (rights !== 'rw-p')
-      lines.push(`\tmprotect((void *)${start}UL, ${hex(Number(end) - Number(start))}, ${protOf(rights)});`);
-    from = Number(end);
-  }
-  if (from < ARENA_END) lines.push(`\tmunmap((void *)${hex(from)}UL, ${hex(ARENA_END - from)});`);
-  for (const [start, end, rights] of touched(program))
-    lines.push(`\tmap_at(${start}UL, ${hex(Number(end) - Number(start))}UL, ${protOf(rights)});`);
-  return lines;
-}
-
-function protOf(rights: string): string {
-  const parts = [rights[0] === 'r' ? 'PROT_READ' : '', rights[1] === 'w' ? 'PROT_WRITE' : ''].filter(Boolean);
-  return parts.length === 0 ? 'PROT_NONE' : parts.join(' | ');
-}
-
-/** Memory beyond the data area that some struct points into. */
-function touched(program: Program): Vma[] {
-  const addresses = program.steps.flatMap((step) => (step.call === 'ioctl' ? pageAddresses(step) : []));
-  return program.memory.filter(
-    ([start, end]) =>
-      !inArena(BigInt(start)) &&
-      addresses.some((address) => address >= BigInt(start) && address < BigInt(end)),
-  );
-}
-
-function pageAddresses(step: IoctlStep): bigint[] {
-  const entry = callNameOf(step)?.entry;
-  if (entry === undefined) return [];
-  const view = new DataView(step.bytes.buffer, step.bytes.byteOffset, step.bytes.length);
-  return fieldsOf(entry.layout)
-    .filter(({ name, at }) => roleOf(entry.type, name)?.is === 'pages' && at + 8 <= step.bytes.length)
-    .map(({ at }) => view.getBigUint64(at, true));
-}
-
 function made(index: number, name: string, call: string, resource: number): string[] {
   return [
     `\tr[${resource}] = ${call};`,
@@ -183,7 +146,7 @@ function made(index: number, name: string, call: string, resource: number): stri
 }
 
 function stepCode(
-  step: Step,
+  step: Exclude<Step, MemoryStep>,
   index: number,
   outcome: Outcome,
   machine: ProgramMachine,
@@ -215,8 +178,6 @@ function stepCode(
     }
     case 'cred':
       return [rights(step.uid, BigInt(step.memlock), BigInt(step.capEff))];
-    case 'memory':
-      return ['\t/* The memory of the recorded process changed here. */'];
     case 'ioctl':
       return ioctlCode(step, index, outcome, machine, entries);
   }
