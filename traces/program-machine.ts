@@ -200,8 +200,8 @@ export class ProgramMachine {
   private ioctl(step: IoctlStep): Outcome {
     const { site } = this;
     const file = site.come(this.descriptor(step.fd));
-    if (file === undefined) return BAD_DESCRIPTOR;
     site.bring(step, this.values);
+    if (file === undefined) return BAD_DESCRIPTOR;
     site.descriptor = undefined;
     this.file = undefined;
     const { entry, command, refusal } = this.dispatch(file, step.request);
