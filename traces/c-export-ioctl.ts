@@ -3,7 +3,7 @@ import { hex } from '../events/hex.ts';
 import type { Outcome } from '../events/outcome.ts';
 import { memberName, requestName, structName } from './c-export-structs.ts';
 import type { IoctlEntry } from './ioctl-table.ts';
-import type { IoctlStep, Operand } from './program.ts';
+import type { IoctlStep, Operand, Use } from './program.ts';
 import { roleOf } from './program-fields.ts';
 import { errnoNameOf, type ProgramMachine } from './program-machine.ts';
 import { VALUE_REQUESTS } from './program-values.ts';
@@ -43,7 +43,7 @@ export function ioctlCode(
   if (VALUE_REQUESTS.has(step.request)) return simple(index, name, call, outcome);
   const hidden = step.makes.find(({ field }) => field === '');
   const before = hidden === undefined ? [] : [`\t\tr[${hidden.resource}] = next_descriptor();`];
-  const lines = ['\t{', ...fillCode(step, known?.entry), ...secondCode(step), ...before];
+  const lines = ['\t{', ...fillCode(step, known?.entry, machine), ...secondCode(step), ...before];
   lines.push(...callCode(step, call).map((line) => `\t${line}`));
   if (known !== undefined && outcome.rule === undefined)
     lines.push(...takeCode(step, known.entry, outcome, machine));
@@ -66,9 +66,11 @@ function callCode(step: IoctlStep, call: string): string[] {
 }
 
 /** The struct, member by member where the compiler's idea of it can hold all of its bytes. */
-function fillCode(step: IoctlStep, entry: IoctlEntry | undefined): string[] {
+function fillCode(step: IoctlStep, entry: IoctlEntry | undefined, machine: ProgramMachine): string[] {
   if (step.bytes.length === 0) return [];
-  const plain = entry === undefined ? undefined : membersOf(step, entry);
+  // Nothing made the others, and the model takes 0 for them.
+  const uses = step.uses.filter(({ resource }) => machine.values[resource] !== undefined);
+  const plain = entry === undefined ? undefined : membersOf(step, entry, uses);
   if (plain !== undefined && entry !== undefined) {
     return [
       `\t\tstruct ${structName(entry)} cmd = { ${plain.join(', ')} };`,
@@ -80,18 +82,18 @@ function fillCode(step: IoctlStep, entry: IoctlEntry | undefined): string[] {
   return [
     `\t\tunsigned char cmd[${step.bytes.length}] = { ${bytes} };`,
     '',
-    ...step.uses.map(({ at, resource }) => `\t\tset_word(cmd, ${at}, r[${resource}]);`),
+    ...uses.map(({ at, resource }) => `\t\tset_word(cmd, ${at}, r[${resource}]);`),
     `\t\tput(${hex(step.arg)}UL, cmd, sizeof(cmd));`,
   ];
 }
 
-function membersOf(step: IoctlStep, { layout }: IoctlEntry): string[] | undefined {
+function membersOf(step: IoctlStep, { layout }: IoctlEntry, uses: readonly Use[]): string[] | undefined {
   if (step.bytes.length !== layout.size) return undefined;
   const view = new DataView(step.bytes.buffer, step.bytes.byteOffset, step.bytes.length);
   const rest = Uint8Array.from(step.bytes);
   const members: string[] = [];
   for (const { name, at, width, type } of fieldsOf(layout)) {
-    const used = step.uses.find((use) => use.at === at);
+    const used = uses.find((use) => use.at === at);
     const value = width === 8 ? view.getBigUint64(at, true) : BigInt(wordOf(view, at, width));
     if (type === 'u24' || (name === '' && layout.name === TEST_STRUCT)) continue;
     rest.fill(0, at, at + width);

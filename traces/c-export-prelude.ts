@@ -204,7 +204,7 @@ static inline int failed_nth(void)
 	return fired;
 }
 
-/* One program in a process of its own; answers whether something was not as predicted. */
+/* One program in a process of its own, which has no descriptors of others; answers whether something was not as predicted. */
 static inline int run(void (*program)(void))
 {
 	pid_t child;
@@ -213,6 +213,8 @@ static inline int run(void (*program)(void))
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
+		for (int fd = 3; fd < 1024; fd++)
+			close(fd);
 		program();
 		fflush(stdout);
 		_exit(failures ? KSFT_FAIL : KSFT_PASS);
