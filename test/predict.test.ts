@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ERRNO } from '../events/errno.ts';
 import { type PredictionLine, predictionOf } from '../traces/prediction-line.ts';
 import { findTraces, readTrace } from '../traces/read-trace.ts';
 import type { RecordedLine } from '../traces/recording.ts';
@@ -63,6 +64,40 @@ describe('predict', () => {
     },
     120_000,
   );
+});
+
+/** Captures, and recordings of the same runs. */
+const captures = [
+  ['kernel-7.3.4/strace/fuzz.strace-6.1.txt.gz', 'kernel-7.3.4/strace/fuzz.jsonl.gz'],
+  ['kernel-7.3.4/ftrace/fuzz.ftrace.txt.gz', 'kernel-7.3.4/ftrace/fuzz.jsonl.gz'],
+  ['kernel-7.3.4/ftrace/viommu.ftrace.txt.gz', 'kernel-7.3.4/ftrace/viommu.jsonl.gz'],
+] as const;
+
+async function errnosOf(path: string): Promise<(number | null)[]> {
+  const errnos: (number | null)[] = [];
+  await readTrace(path, (line) => {
+    if (line.ev === 'ioctl') errnos.push(line.errno ?? null);
+  });
+  return errnos;
+}
+
+describe('predict of a capture', () => {
+  it.each(captures)('claims nothing of %s that rests on what was not caught', async (capture, recording) => {
+    const recorded = await errnosOf(join(CORPUS, recording));
+    const told = (await predictions(join(CORPUS, capture), true)).filter(({ call }) => call === 'ioctl');
+    expect(told.length).toBe(recorded.length);
+    const wrong = told.filter(({ undetermined, errno }, index) => {
+      const predicted = errno === null ? null : ERRNO[errno as keyof typeof ERRNO];
+      return undetermined === null && predicted !== recorded[index];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('says what was not caught', async () => {
+    const [first] = await predictions(join(CORPUS, captures[0][0]), true);
+    expect(first).toMatchObject({ ret: null, errno: null, rule: null });
+    expect(first?.undetermined).toContain('the bytes of the struct');
+  });
 });
 
 describe('withoutResults', () => {

@@ -124,6 +124,9 @@ export class CaptureDoubts implements LineFeed {
     const missing = (line === undefined ? undefined : this.uncaught(result, line)) ?? this.excuse(result);
     if (line?.lacks?.ret && result.verdict !== 'undetermined')
       this.cloud(result.context, `whether call ${line.seq} succeeded: its return was lost`);
+    // Without a result to adopt, nobody knows what became of it.
+    if (missing !== undefined && line !== undefined && line.ret === undefined && isChanging(line))
+      this.cloud(result.context, `what call ${line.seq} changed: ${missing}`);
     if (missing === undefined || result.verdict === 'undetermined') return result;
     return { ...doubtful(result, missing), undoubted: result };
   }
@@ -131,8 +134,7 @@ export class CaptureDoubts implements LineFeed {
   /** A call succeeded that the model cannot follow: what it changed is not known. */
   private fallBehind({ line, context, outcome }: CallResult): void {
     if (this.assumed === undefined || line.ev !== 'ioctl' || !this.engine.unfollowed) return;
-    const type = entryOfLine(line)?.type ?? '';
-    if (line.kind === 'vfio-dev' ? !DEVICE_CHANGING.test(type) : LOOKING.test(type)) return;
+    if (!isChanging(line)) return;
     this.cloud(context, `what call ${line.seq} changed: ${outcome.missing ?? 'the model would refuse it'}`);
   }
 
@@ -173,6 +175,11 @@ export class CaptureDoubts implements LineFeed {
     const objects = this.engine.world.contexts.get(context)?.objects ?? [];
     return objects.some((object) => object?.kind === 'ioas' && !object.allowedKnown);
   }
+}
+
+function isChanging(line: IoctlLine): boolean {
+  const type = entryOfLine(line)?.type ?? '';
+  return line.kind === 'vfio-dev' ? DEVICE_CHANGING.test(type) : !LOOKING.test(type);
 }
 
 /** Whether the IOMMU, its driver or the reserved ranges of devices can be behind the result of this call. */

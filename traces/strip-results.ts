@@ -7,7 +7,7 @@ import {
 } from '../events/ioctl-number.ts';
 import { fieldAt } from './decode-struct.ts';
 import { asked } from './ioctl-line.ts';
-import type { IoctlLine, RecordedLine } from './recording.ts';
+import type { IoctlLine, Lacks, RecordedLine } from './recording.ts';
 import { commandLayouts } from './uapi/registry.ts';
 
 /** Byte offset of IOMMU_TEST_CMD's operation. */
@@ -55,7 +55,14 @@ function askedIoctl(line: IoctlLine): IoctlLine {
   draft.file = line.file;
   draft.dur = line.dur;
   draft.nextFd = line.nextFd ?? descriptorOf(line);
+  if (line.lacks !== undefined) draft.lacks = unasked(line.lacks);
   return draft;
+}
+
+/** What was asked, and not caught. */
+function unasked({ in: from, second }: Lacks): Lacks | undefined {
+  if (from === undefined && second !== true) return undefined;
+  return { ...(from === undefined ? {} : { in: from }), ...(second === true ? { second } : {}) };
 }
 
 /** The descriptor that a successful call wrote into its struct. */
