@@ -44,6 +44,13 @@ describe('compare of two releases', () => {
     ]);
   });
 
+  it('says of how many calls neither answer can be told', async () => {
+    const strace = 'traces/corpus/kernel-7.3.4/strace/fuzz.strace-6.1.txt.gz';
+    const found = await compareKernels({ a: '7.3.4', b: '6.12.117' }, [strace], {});
+    expect(found).toMatchObject({ calls: 368, differing: 0, undetermined: 368 });
+    expect(comparisonText(found, false)).toContain('\n368 can be told for neither\n');
+  });
+
   it('does not look at what was recorded', async () => {
     const recorded = 'traces/corpus/kernel-6.12.117/selftest/001-iommufd.simple_close.jsonl.gz';
     const found = await compareKernels({ a: '7.3.4', b: '7.3.4' }, [recorded, NESTED], {});

@@ -1,7 +1,7 @@
 /** One recording under two releases: every call decided by both, each from its own state, and where they first differ. */
 import { RULES } from '../events/rules.ts';
-
 import { sameAnswer } from './call-result.ts';
+import { CaptureDoubts } from './capture-doubts.ts';
 import { describeCall } from './describe-command.ts';
 import type { CallResult } from './engine.ts';
 import { resultText } from './explain-scene.ts';
@@ -9,7 +9,7 @@ import { isCall, seqOf } from './provenance.ts';
 import { fileName } from './read-chunks.ts';
 import { readTrace } from './read-trace.ts';
 import type { RecordedLine } from './recording.ts';
-import { openSession, type Session } from './replay-trace.ts';
+import { openSession } from './replay-trace.ts';
 import { withoutResults } from './strip-results.ts';
 
 /** One call that the two answer differently. `rule` is null for a success, `undetermined: …` names a missing fact. */
@@ -45,6 +45,8 @@ export type KernelComparison = Readonly<{
   traces: number;
   calls: number;
   differing: number;
+  /** Of the calls that do not differ, those of which neither release's answer is known: their bytes are not there, for one. */
+  undetermined: number;
   first: Difference | null;
   rules: readonly DifferingRule[];
 }>;
@@ -62,13 +64,16 @@ export async function compareKernels(
   options: CompareOptions,
 ): Promise<KernelComparison> {
   const rules = new Map<string, Counted>();
-  let [calls, differing] = [0, 0];
+  let [calls, differing, undetermined] = [0, 0, 0];
   let first: Difference | null = null;
   const parted = new Set<string>();
   for (const trace of paths) {
     await comparePath(releases, trace, options, (one, other) => {
       calls++;
-      if (sameAnswer(one, other)) return;
+      if (sameAnswer(one, other)) {
+        if (one.outcome.missing !== undefined) undetermined++;
+        return;
+      }
       differing++;
       const found = differenceOf(trace, one, other);
       first ??= found;
@@ -87,7 +92,8 @@ export async function compareKernels(
     (one, other) => other.firsts - one.firsts || other.count - one.count,
   );
   const { a, b } = releases;
-  return { schema: 'ioasis.compare/1', a, b, traces: paths.length, calls, differing, first, rules: sorted };
+  const counts = { traces: paths.length, calls, differing, undetermined };
+  return { schema: 'ioasis.compare/1', a, b, ...counts, first, rules: sorted };
 }
 
 /** An answer as the table has it: without ids and bytes, so that like differences count together. */
@@ -118,16 +124,19 @@ async function comparePath(
   onCall: (one: CallResult, other: CallResult) => void,
 ): Promise<void> {
   const file = fileName(path);
-  let sessions: readonly [Session, Session] | undefined;
+  let feeds: readonly CaptureDoubts[] = [];
   await readTrace(path, (line, lineNumber) => {
     if (line.ev === 'trace') {
       const at = { file, line: lineNumber };
-      sessions = [openSession(line, at, { kernel: a, iommu }), openSession(line, at, { kernel: b, iommu })];
+      feeds = [a, b].map((kernel) => {
+        const { engine, header } = openSession(line, at, { kernel, iommu });
+        return new CaptureDoubts(engine, engine, header);
+      });
       return;
     }
-    if (sessions === undefined) return;
+    if (feeds.length === 0) return;
     const asked = isCall(line) ? withAddress(line, withoutResults(line)) : line;
-    const [one, other] = sessions.map(({ engine }) => engine.feed(asked));
+    const [one, other] = feeds.map((feed) => feed.feed(asked));
     if (one !== undefined && other !== undefined) onCall(one, other);
     else if (isCall(line)) throw new Error(`invariant: call ${seqOf(line)} has no answer`);
   });

@@ -5,10 +5,11 @@ const ROWS = 40;
 
 /** For people; `all` shows every row of the table. */
 export function comparisonText(comparison: KernelComparison, all: boolean): string {
-  const { a, b, traces, calls, differing, first, rules } = comparison;
+  const { a, b, traces, calls, differing, undetermined, first, rules } = comparison;
   const lines = [
     `${a} and ${b} on ${traces} ${traces === 1 ? 'trace' : 'traces'}: ${differing} of ${calls} calls differ`,
   ];
+  if (undetermined > 0) lines.push(`${undetermined} can be told for neither`);
   if (first !== null) {
     lines.push(`first at ${first.trace}, seq ${first.seq}: ${first.call}`);
     lines.push(`  ${a}: ${answerText(first.a)}`, `  ${b}: ${answerText(first.b)}`);
