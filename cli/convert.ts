@@ -78,6 +78,8 @@ async function convert(paths: readonly string[], options: Options): Promise<void
     if (text !== undefined) readPrograms(text, path, options, onProgram);
     else for (const file of findTraces(path)) await cut(file, options, onProgram);
   }
+  if (options.to === 'c' && programs.length === 0)
+    throw new UsageError(`${paths.join(' ')}: expected calls to make a test of, found none`);
   if (options.to === 'c') print(writeC(programs, paths.join(' ')));
   flush();
   process.exitCode = EXIT.ok;

@@ -43,6 +43,11 @@ const damaged: readonly [name: string, path: () => string, place: string][] = [
     },
     'TRC010-cut-short',
   ],
+  [
+    'a text that only begins with our name',
+    () => fileWith('title.md', '# ioasis\n\nA title.\n'),
+    'TRC001-not-json',
+  ],
   ['a line that is no JSON', () => withLine('not.jsonl', 'seq=1'), 'not.jsonl:3: TRC001-not-json'],
   ['JSON that is no object', () => withLine('array.jsonl', '[1]'), 'array.jsonl:3: TRC001-not-json'],
   [

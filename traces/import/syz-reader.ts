@@ -12,8 +12,11 @@ const EXECUTING = /\bexecuting program\b/;
 const LONGEST = 4 * 1024 * 1024;
 
 /** Whether a text that begins with this line is a program or a log of programs. */
+/** What we write into a program, which is not any comment that begins with our name. */
+const OWN_FACT = new RegExp(`^${FACT} [a-z]+ [[{]`);
+
 export function isSyz(line: string): boolean {
-  return line.startsWith(FACT) || EXECUTING.test(line) || looksLikeSyz(line);
+  return OWN_FACT.test(line) || EXECUTING.test(line) || looksLikeSyz(line);
 }
 
 export function syzReader(file: string, receiver: CaptureReceiver): CaptureReader {
