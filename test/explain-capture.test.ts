@@ -85,4 +85,20 @@ describe('a call among overlapping ones', () => {
         expect([seq, verdict, missing, difference]).toEqual([seq, verdicts.get(seq)?.verdict, null, null]);
       }
   });
+
+  it('is explained by what it saw of a call under way, and by no state that there was not', async () => {
+    const explanation = await explainCall(THREADS, 104, {});
+    const { rule, because, dependsOn, wouldSucceed } = explanation;
+    expect(rule).toMatchObject({ id: 'unmap/locked', says: expect.stringContaining('still making') });
+    expect(because).toEqual([expect.stringMatching(/^call 103 was still under way: .*\(area-being-made,/)]);
+    expect(dependsOn.calls.map(({ seq }) => seq)).toEqual([103]);
+    expect(wouldSucceed).toEqual([]);
+    expect(explanationText(explanation)).not.toMatch(/not verified|would have succeeded|HW queue/);
+  });
+
+  it('is told of an id that another call had set aside, and still explained by those before', async () => {
+    const { because, dependsOn } = await explainCall(THREADS, 110, {});
+    expect(because).toEqual([expect.stringMatching(/^call 109 was still under way: .*\(id-set-aside,/)]);
+    expect(dependsOn).toMatchObject({ verified: true, minimal: true });
+  });
 });

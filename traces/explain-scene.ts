@@ -7,6 +7,7 @@ import { type Context, type OpenFile, openFileAt, type Process, type World } fro
 import { type DecodedCall, decodeCall } from './decoded-call.ts';
 import { describeReply } from './describe-command.ts';
 import type { CallLine, CallResult } from './engine.ts';
+import type { Overlap } from './explain-overlap.ts';
 import { type History, livesOf, type Step, seqOf } from './provenance.ts';
 
 export type Scene = Readonly<{
@@ -19,6 +20,8 @@ export type Scene = Readonly<{
   line: CallLine;
   call: DecodedCall;
   result: CallResult;
+  /** What it saw of a call that overlaps it. */
+  overlap?: Overlap | undefined;
   /** The world just before the call. */
   before: World;
   context: Context | undefined;

@@ -69,7 +69,7 @@ function callLine({ seq, call, result, placeholders }: Explanation['dependsOn'][
 }
 
 function remedies({ wouldSucceed, rule, trials }: Explanation): string[] {
-  if (rule === null) return [];
+  if (rule === null || trials === 0) return [];
   if (wouldSucceed.length === 0) return [`would have succeeded: nothing found in ${trials} trials`];
   return list(
     `would have succeeded (each tried on the model, ${trials} trials):`,

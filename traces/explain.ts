@@ -12,6 +12,7 @@ import { causeOf, objectsOf } from './explain-cause.ts';
 import { doubtCause, isDoubted } from './explain-doubt.ts';
 import { describeEvent } from './explain-event.ts';
 import { attempt, openLab } from './explain-lab.ts';
+import { type Overlap, type OverlapCause, overlapCause } from './explain-overlap.ts';
 import { type Predecessors, predecessorsOf } from './explain-predecessors.ts';
 import { type Remedy, remediesOf } from './explain-remedy.ts';
 import { type Cause, distinctSteps, recordedText, resultText, type Scene } from './explain-scene.ts';
@@ -100,6 +101,7 @@ class SceneSearch {
     onFeed: (line, lineNumber) => this.before(line, lineNumber),
     onFed: (_line, result) => this.after(result),
     onCall: (result) => this.told(result),
+    onWindow: ({ effects }) => this.saw(effects.find(({ seq }) => seq === this.seq)),
   };
 
   /** Throws TRC030-no-such-seq. */
@@ -114,6 +116,11 @@ class SceneSearch {
     if (this.scene === undefined || result.line.seq !== this.seq) return undefined;
     this.scene = { ...this.scene, result };
     return 'stop';
+  }
+
+  /** Told of the window of the call, after its calls were fed. */
+  private saw(overlap: Overlap | undefined): void {
+    if (this.scene !== undefined && overlap !== undefined) this.scene = { ...this.scene, overlap };
   }
 
   private before(line: RecordedLine, lineNumber: number): void {
@@ -161,8 +168,10 @@ function momentOf(
   };
 }
 
-function ruleOf(id: RuleId | undefined): Explanation['rule'] {
-  return id === undefined ? null : { id, ...RULES[id] };
+/** `seen`: the effect of another call that looks like this refusal. */
+function ruleOf(id: RuleId | undefined, seen?: OverlapCause): Explanation['rule'] {
+  if (id === undefined) return null;
+  return seen?.rule.rule === id ? { id, ...RULES[id], says: seen.rule.meaning } : { id, ...RULES[id] };
 }
 
 const NO_CAUSE: Cause = { text: [], steps: [] };
@@ -173,22 +182,31 @@ function unsought({ steps, passed }: Scene, about: readonly Step[]): Predecessor
   return { steps: about, placeholders: new Map(), earlier, verified: false, minimal: false, replays: 0 };
 }
 
+function causeWith(scene: Scene, isOpen: boolean, isSeen: boolean, seen: OverlapCause | undefined): Cause {
+  const { rule } = scene.result.outcome;
+  if (isOpen) return doubtCause(scene);
+  if (isSeen && seen !== undefined) return seen;
+  const cause = rule === undefined ? NO_CAUSE : causeOf(scene, rule);
+  return seen === undefined ? cause : { text: [...seen.text, ...cause.text], steps: cause.steps };
+}
+
 function explain(scene: Scene, path: string): Explanation {
   const { line, result } = scene;
   const { outcome, difference } = result;
   const doubted = isDoubted(scene);
   const isOpen =
     doubted || (outcome.missing !== undefined && scene.history.session.header.assumed !== undefined);
-  const cause = isOpen
-    ? doubtCause(scene)
-    : outcome.rule === undefined
-      ? NO_CAUSE
-      : causeOf(scene, outcome.rule);
+  const seen = overlapCause(scene);
+  // No replay of earlier calls alone, one after another, is refused like this.
+  const isSeen = seen?.rule.rule !== undefined && seen.rule.rule === outcome.rule;
+  const cause = causeWith(scene, isOpen, isSeen, seen);
   const objects = objectsOf(scene);
-  const { steps, placeholders, ...counts } = doubted
-    ? unsought(scene, cause.steps)
-    : predecessorsOf(scene, distinctSteps([...cause.steps, ...objects.steps]));
-  const remedies = outcome.rule === undefined ? { found: [], trials: 0 } : remediesOf(scene, outcome.rule);
+  const { steps, placeholders, ...counts } =
+    doubted || isSeen
+      ? unsought(scene, cause.steps)
+      : predecessorsOf(scene, distinctSteps([...cause.steps, ...objects.steps]));
+  const remedies =
+    outcome.rule === undefined || isSeen ? { found: [], trials: 0 } : remediesOf(scene, outcome.rule);
   return {
     schema: 'ioasis.explain/1',
     trace: path,
@@ -206,7 +224,7 @@ function explain(scene: Scene, path: string): Explanation {
       difference === undefined
         ? null
         : `${difference.field}: recorded ${difference.recorded}, predicted ${difference.predicted}`,
-    rule: ruleOf(outcome.rule),
+    rule: ruleOf(outcome.rule, seen),
     undetermined: outcome.missing ?? null,
     because: cause.text,
     objects: objects.text,
@@ -217,7 +235,7 @@ function explain(scene: Scene, path: string): Explanation {
     },
     wouldSucceed: remedies.found,
     trials: remedies.trials,
-    kernels: doubted ? [] : otherKernels(scene),
+    kernels: doubted || isSeen ? [] : otherKernels(scene),
   };
 }
 
