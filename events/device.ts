@@ -68,8 +68,8 @@ export type DeviceEvent =
       virtId: bigint;
     }>
   | Readonly<{ type: 'Pasid1024Toggled'; context: number; deviceId: number; armed: boolean }>
-  /** Entries that the recording does not hold were invalidated, or not. */
-  | Readonly<{ type: 'CachesForgotten'; context: number; viommuId: number }>
-  /** A check told a value that was not known. */
-  | Readonly<{ type: 'CacheLearned'; context: number; id: number; slot: number; value: number }>
+  /** As IotlbForgotten; `effects` on each device that the vIOMMU knows. */
+  | Readonly<{ type: 'CachesForgotten'; context: number; viommuId: number; effects: number }>
+  /** A check told whether a slot holds a value, which was not known. */
+  | Readonly<{ type: 'CacheLearned'; context: number; id: number; slot: number; value: number; same: boolean }>
   | Readonly<{ type: 'CacheInvalidated'; context: number; deviceId: number; slots: readonly number[] }>;

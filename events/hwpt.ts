@@ -47,8 +47,15 @@ export type HwptEvent =
   | Readonly<{ type: 'DirtyTrackingSet'; context: number; id: number; enabled: boolean }>
   | Readonly<{ type: 'PagesDirtied'; context: number; id: number; granules: readonly number[] }>
   | Readonly<{ type: 'PagesCleaned'; context: number; id: number; granules: readonly number[] }>
-  /** Entries that the recording does not hold were invalidated, or not: the cached values are not known any more. */
-  | Readonly<{ type: 'IotlbForgotten'; context: number; id: number }>
-  /** A check told a value that was not known. */
-  | Readonly<{ type: 'IotlbLearned'; context: number; id: number; slot: number; value: number }>
+  /** Entries that the recording does not hold were invalidated, or not; `effects` are the possible ones (machines/cached-value.ts). */
+  | Readonly<{ type: 'IotlbForgotten'; context: number; id: number; effects: number }>
+  /** A check told whether a slot holds a value, which was not known. */
+  | Readonly<{
+      type: 'IotlbLearned';
+      context: number;
+      id: number;
+      slot: number;
+      value: number;
+      same: boolean;
+    }>
   | Readonly<{ type: 'IotlbInvalidated'; context: number; id: number; slots: readonly number[] }>;

@@ -28,6 +28,8 @@ export type Outcome = Readonly<{
   reply: Reply | undefined;
   /** Stores into the caller's struct that no single field describes (VFIO_IOMMU_GET_INFO). */
   raw: readonly Patch[] | undefined;
+  /** Rules that may have refused it instead, where nobody knows which did. */
+  others?: readonly RuleId[];
   /** Stores into the second buffer that the struct points to, or the bytes that a read returns. */
   buffer: readonly Patch[] | undefined;
 }>;
@@ -79,6 +81,16 @@ export function refuseAfter(
   buffer?: readonly Patch[],
 ): Outcome {
   return { ret: -1, rule, missing: undefined, events, reply, raw: undefined, buffer };
+}
+
+/** A refusal by one of these rules, nobody knows which. */
+export function refuseAny(
+  [rule, ...others]: readonly RuleId[],
+  events: readonly Event[] = NO_EVENTS,
+  reply?: Reply,
+): Outcome {
+  if (rule === undefined) throw new Error('invariant: a refusal has a rule');
+  return { ...refuseAfter(rule, events, reply), others };
 }
 
 /** The result depends on a fact that the recording does not hold; `events` say what is not known any more. */

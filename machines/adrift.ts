@@ -7,6 +7,8 @@ import { objectAt } from './objects.ts';
 import { refuses, type Site } from './site.ts';
 import { openFileAt } from './world.ts';
 
+const ADRIFT = 'the IOVA that an earlier mapping got';
+
 /** Refusals that other areas could turn into something else; every other one comes before the areas, or stands whatever they are. */
 const UNSURE: ReadonlySet<RuleId> = new Set<RuleId>([
   'ioas-unmap/nothing',
@@ -38,8 +40,8 @@ export function whereAdrift(site: Site, command: Command, outcome: Outcome): Out
   if (!touched(site, command, outcome).some((id) => isAdrift(site, id))) return outcome;
   if (site.supposing === 'denied') return refuse(outcome.rule ?? 'reserve/in-use');
   if (command.type === 'TestAddReserved' && site.supposing !== undefined)
-    return refuses(site) ? refuse('reserve/in-use') : outcome;
-  return undetermined('the IOVA that an earlier mapping got', [...outcome.events, ...spread(site, command)]);
+    return refuses(site, ADRIFT) ? refuse('reserve/in-use') : outcome;
+  return undetermined(ADRIFT, [...outcome.events, ...spread(site, command)]);
 }
 
 /** What is copied from there lies who knows where. */

@@ -7,7 +7,7 @@ import { lowBits } from './area-tree.ts';
 import type { DeviceView } from './drivers/driver.ts';
 import { NO_GRANULES } from './granule-set.ts';
 import { fillDomain } from './mapping.ts';
-import { refusesReservation } from './mock-memory.ts';
+import { refusesReservation, unsureReservation } from './mock-memory.ts';
 import { allocDomain } from './no-iommu.ts';
 import { freeId, type Hwpt, type HwptPaging, type Ioas, mustBe, objectAt, pagingOf } from './objects.ts';
 import type { Plan } from './plan.ts';
@@ -141,6 +141,12 @@ export function joinIoas(site: Site, plan: Plan, ioas: Ioas, domain: Domain): Fa
   const { start, last } = domain.aperture;
   if (start > 0n && refusesReservation(ioas, 0n, start - 1n)) return { rule: 'reserve/in-use' };
   if (last < U64_MAX && refusesReservation(ioas, last + 1n, U64_MAX)) return { rule: 'reserve/in-use' };
+  if (!ioas.allowedKnown) {
+    const unsure =
+      (start > 0n ? unsureReservation(site, ioas, 0n, start - 1n) : undefined) ??
+      (last < U64_MAX ? unsureReservation(site, ioas, last + 1n, U64_MAX) : undefined);
+    if (unsure !== undefined) return unsure;
+  }
   return fillDomain(site, plan.tally, ioas, domain.granule);
 }
 
@@ -184,6 +190,8 @@ function enterReserved(site: Site, device: DeviceView, ioas: Ioas): Event[] | Fa
   for (const { start, last, type } of device.traits.reserved) {
     if (type === 'direct-relaxable') continue;
     if (refusesReservation(ioas, start, last)) return { rule: 'reserve/in-use' };
+    const unsure = unsureReservation(site, ioas, start, last);
+    if (unsure !== undefined) return unsure;
     events.push({
       type: 'RangeReserved',
       context: site.context.id,

@@ -34,10 +34,9 @@ function unseenClose(site: Site, queue: Veventq): Outcome | undefined {
     const doubtful = process.closesUnseen || site.reissued(fd) || site.remade?.(queue.viommuId);
     if (!doubtful) return undefined;
     const noticed = { type: 'UnseenCloseNoticed', pid: process.pid } as const;
-    if (refuses(site)) return refuse('destroy/users');
-    if (!site.trusting && site.supposing === undefined) {
-      return undetermined(`whether descriptor ${fd} of event queue ${queue.id} is still open`, [noticed]);
-    }
+    const missing = `whether descriptor ${fd} of event queue ${queue.id} is still open`;
+    if (refuses(site, missing)) return refuse('destroy/users');
+    if (!site.trusting && site.supposing === undefined) return undetermined(missing, [noticed]);
     return done([
       noticed,
       { type: 'DescriptorClosed', pid: process.pid, fd },

@@ -7,7 +7,7 @@ import { refusesPinAlignment } from './access.ts';
 import { type PinnedRange, planPin } from './access-pins.ts';
 import { pagesAt } from './mapping.ts';
 import { freeId, mustBe, objectOf, type Viommu } from './objects.ts';
-import { canRespond, type Failure, failed, isFailure, refuses, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site, supposition } from './site.ts';
 import { heldPage } from './user-page.ts';
 
 const PAGE = 4096n;
@@ -82,7 +82,6 @@ function pinQueue(
 
 /** Physical contiguity is not recorded: one page always is, huge pages are within themselves. */
 function contiguity(site: Site, range: PinnedRange): Failure | undefined {
-  if (site.trusting || site.supposing === 'granted') return undefined;
   let previous: { key: string; page: number; compound: boolean } | undefined;
   for (const part of range.parts) {
     const source = pagesAt(site.context, part.pagesId);
@@ -100,7 +99,16 @@ function contiguity(site: Site, range: PinnedRange): Failure | undefined {
   return undefined;
 }
 
-function scattered(site: Site): Failure {
-  if (refuses(site)) return { rule: 'hw-queue-alloc/contiguity' };
-  return { missing: 'the physical contiguity of the pinned pages' };
+function scattered(site: Site): Failure | undefined {
+  if (site.trusting) return undefined;
+  const missing = 'the physical contiguity of the pinned pages';
+  switch (supposition(site, missing)) {
+    case 'refused':
+    case 'denied':
+      return { rule: 'hw-queue-alloc/contiguity' };
+    case undefined:
+      return { missing };
+    default:
+      return undefined;
+  }
 }

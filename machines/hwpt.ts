@@ -2,7 +2,7 @@
 
 import type { Event } from '../events/event.ts';
 import type { HwptAlloc, HwptInvalidate } from '../events/hwpt-command.ts';
-import { done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import { done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { joinIoas } from './attachment.ts';
 import type { Invalidation, UserData } from './drivers/driver.ts';
@@ -20,6 +20,7 @@ import {
 } from './objects.ts';
 import { newPlan } from './plan.ts';
 import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
+import { decideUnseenEntries } from './unseen-entries.ts';
 
 const PAGE_SIZE = 4096;
 const ENTRIES_MAX = 1 << 19;
@@ -179,24 +180,16 @@ function draftOnViommu(site: Site, command: HwptAlloc, device: Device, viommu: V
 /** iommufd_hwpt_invalidate(): the number of handled entries is written back whatever happens. */
 export function decideHwptInvalidate(site: Site, command: HwptInvalidate): Outcome {
   const invalidation = invalidate(site, command);
-  if ('missing' in invalidation) return failed(invalidation);
   const { handled, events, failure } =
     'rule' in invalidation ? { handled: 0, events: [], failure: invalidation } : invalidation;
-  if (failure !== undefined && 'missing' in failure) {
-    if (site.supposing === 'denied' && site.handled === 0) return refuse('hwpt-invalidate/array');
-    const nested = objectAt(site.context, command.hwptId)?.kind === 'hwpt-nested';
-    const context = site.context.id;
-    const forgotten: Event = nested
-      ? { type: 'IotlbForgotten', context, id: command.hwptId }
-      : { type: 'CachesForgotten', context, viommuId: command.hwptId };
-    return undetermined(failure.missing, [...events, forgotten]);
-  }
+  if (failure !== undefined && 'missing' in failure)
+    return decideUnseenEntries(site, command, failure, events);
   if (!canRespond(site)) return refuseAfter('respond/fault', events);
   const reply = { entryNum: handled };
   return failure === undefined ? done(events, reply) : refuseAfter(failure.rule, events, reply);
 }
 
-function invalidate(site: Site, command: HwptInvalidate): Invalidation | Failure {
+function invalidate(site: Site, command: HwptInvalidate): Invalidation | Readonly<{ rule: RuleId }> {
   const rule = refusesArray(command);
   if (rule !== undefined) return { rule };
   const target = objectAt(site.context, command.hwptId);

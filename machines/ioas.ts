@@ -2,12 +2,14 @@
 
 import type { Range } from '../events/ioas.ts';
 import type { IoasAlloc, IoasAllowIovas, IoasIovaRanges } from '../events/ioas-command.ts';
-import { done, type Outcome, type Patch, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import { done, type Outcome, type Patch, refuse, refuseAfter, refuseAny, undetermined } from '../events/outcome.ts';
+import type { RuleId } from '../events/rules.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { canRead, canWrite } from './address-space.ts';
 import { holesOf, intersectsAny } from './intervals.ts';
-import { freeId, objectOf } from './objects.ts';
-import { canRespond, type Site } from './site.ts';
+import { freeId, type Ioas, objectOf } from './objects.ts';
+import { canRespond, type Site, supposition } from './site.ts';
+import { mayFault, mayRead } from './user-data.ts';
 
 const RANGE_BYTES = 16;
 
@@ -59,11 +61,7 @@ export function decideIoasAllowIovas(site: Site, command: IoasAllowIovas): Outco
   for (let index = 0; index < command.numIovas; index++) {
     const range = readRange(site, Number(command.allowedIovas), index);
     if (range === 'unreadable') return refuse('ioas-allow-iovas/array');
-    if (range === 'unknown' && site.supposing === 'denied') return refuse('ioas-allow-iovas/order');
-    if (range === 'unknown') {
-      const forgotten = { type: 'AllowedForgotten', context: site.context.id, id: ioas.id } as const;
-      return undetermined(`element ${index} of the array of ranges`, [forgotten]);
-    }
+    if (range === 'unknown') return unseenRanges(site, ioas, command, index);
     if (range.start >= range.last) return refuse('ioas-allow-iovas/order');
     if (intersectsAny(ranges, range.start, range.last)) return refuse('ioas-allow-iovas/overlap');
     ranges.push(range);
@@ -73,6 +71,23 @@ export function decideIoasAllowIovas(site: Site, command: IoasAllowIovas): Outco
       return refuse('ioas-allow-iovas/reserved-range');
   }
   return done([{ type: 'RangesAllowed', context: site.context.id, id: ioas.id, ranges }]);
+}
+
+/** Element `index` and those after it are not known. */
+function unseenRanges(site: Site, ioas: Ioas, { numIovas, allowedIovas }: IoasAllowIovas, index: number): Outcome {
+  const missing = `element ${index} of the array of ranges`;
+  const forgotten = { type: 'AllowedForgotten', context: site.context.id, id: ioas.id } as const;
+  const supposing = supposition(site, missing);
+  if (supposing === 'denied') return refuse('ioas-allow-iovas/order');
+  if (supposing === undefined || !site.checking) return undetermined(missing, [forgotten]);
+  const address = Number(allowedIovas) + index * RANGE_BYTES;
+  const length = (numIovas - index) * RANGE_BYTES;
+  if (supposing !== 'refused' && mayRead(site, address, length)) return done([forgotten]);
+  const rules: RuleId[] = ['ioas-allow-iovas/order'];
+  if (numIovas > 1) rules.push('ioas-allow-iovas/overlap');
+  if (ioas.reserved.length > 0) rules.push('ioas-allow-iovas/reserved-range');
+  if (mayFault(site, address, length)) rules.push('ioas-allow-iovas/array');
+  return refuseAny(rules);
 }
 
 function readRange(site: Site, address: number, index: number): Range | 'unreadable' | 'unknown' {

@@ -1,7 +1,7 @@
 /** Which IOVA the kernel gives to a mapping that asked for none. */
 import { U64_MAX } from '../events/u64.ts';
-import { type AreaTree, forEachHole } from './area-tree.ts';
-import { holesOf, type Interval } from './intervals.ts';
+import { type AreaTree, firstIntersecting, forEachHole } from './area-tree.ts';
+import { holesOf, type Interval, intersectsAny } from './intervals.ts';
 
 /** What iopt_alloc_iova() looks at. Lengths and alignments in bytes. */
 export type IovaRequest = Readonly<{
@@ -49,6 +49,16 @@ export function chooseIova(request: IovaRequest): bigint | IovaRefusal {
     }
   }
   return 'ENOSPC';
+}
+
+/** Whether some list of allowed ranges makes the kernel choose `iova`. */
+export function couldChoose(request: IovaRequest, iova: bigint): boolean {
+  const { length, addr, reserved, areas, thpCap } = request;
+  const alignment = preferredAlignment(length, addr, thpCap);
+  const offset = addr & (PAGE_SIZE - 1n);
+  const last = iova + length - 1n;
+  if (((iova & -alignment) | offset) !== iova || iova < SEARCHED.start || last > SEARCHED.last) return false;
+  return !intersectsAny(reserved, iova, last) && firstIntersecting(areas, iova, last) === undefined;
 }
 
 type Shape = Readonly<{ length: bigint; alignment: bigint; pageOffset: bigint }>;

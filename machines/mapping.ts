@@ -4,10 +4,10 @@ import type { Capture } from '../events/memory.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { firstIntersecting, forEachArea } from './area-tree.ts';
 import { intersectsAny } from './intervals.ts';
-import { chooseIova } from './iova-allocation.ts';
+import { chooseIova, couldChoose } from './iova-allocation.ts';
 import { type Ioas, mustBe } from './objects.ts';
 import { newTally, type PinSource, pinRange, type Tally } from './pinning.ts';
-import { type Failure, refuses, type Site } from './site.ts';
+import { type Failure, isFailure, refuses, type Site } from './site.ts';
 import type { Context } from './world.ts';
 
 /** Below it the number of pages cannot wrap. */
@@ -56,15 +56,30 @@ export type Mapping = Readonly<{
 
 /** iopt_map_pages(): checks in the kernel's order; the areas that would appear, or why not. */
 export function planMapping(site: Site, request: MappingRequest): Mapping | Failure {
-  const { ioas, slices, length } = request;
+  const { ioas, length } = request;
   const mask = ioas.align - 1;
   if (length === 0n || lowBitsOf(length) & mask) return { rule: 'map/length' };
   const iova = request.iova === undefined ? chosen(site, request) : fixed(ioas, request.iova, length);
   if (typeof iova !== 'bigint') return iova;
+  // Where nobody knows what is allowed, there may have been no room, and then nothing after that was looked at.
+  const unsure = request.iova === undefined && !ioas.allowedKnown && !site.trusting;
+  const loaded = load(site, request, iova);
+  if (unsure && isFailure(loaded) && !site.checking) return { missing: ALLOWED_UNKNOWN };
+  if (isFailure(loaded)) return loaded;
+  return { iova, ...loaded, adrift: unsure && !site.checking };
+}
+
+/** The areas that would appear from `iova` on, and what loading them into the domains pins. */
+function load(
+  site: Site,
+  { ioas, slices, prot }: MappingRequest,
+  iova: bigint,
+): Pick<Mapping, 'areas' | 'captures'> | Failure {
+  const mask = ioas.align - 1;
   const areas: MappedArea[] = [];
   let at = iova;
   for (const slice of slices) {
-    if (request.prot & PROT_WRITE && !slice.source.writable) return { rule: 'map/pages-writable' };
+    if (prot & PROT_WRITE && !slice.source.writable) return { rule: 'map/pages-writable' };
     if (lowBitsOf(slice.startByte) & mask) return { rule: 'map/page-offset' };
     if (endsBeyond(slice)) return { rule: 'map/pages-wrap' };
     areas.push({
@@ -72,7 +87,7 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
       last: at + slice.length - 1n,
       pagesId: slice.source.id,
       startByte: slice.startByte,
-      prot: request.prot,
+      prot,
       pins: 0,
       locks: 0,
     });
@@ -80,9 +95,7 @@ export function planMapping(site: Site, request: MappingRequest): Mapping | Fail
   }
   const tally = newTally();
   const failure = ioas.hwptIds.length === 0 ? undefined : fillSlices(site, tally, ioas, areas, slices);
-  const adrift = request.iova === undefined && !ioas.allowedKnown && !site.trusting;
-  if (failure !== undefined) return adrift ? { missing: ALLOWED_UNKNOWN } : failure;
-  return { iova, areas, captures: tally.captures, adrift };
+  return failure ?? { areas, captures: tally.captures };
 }
 
 /** Whether a slice ends beyond its pages: only where their number has wrapped. */
@@ -94,7 +107,7 @@ function chosen(site: Site, request: MappingRequest): bigint | Failure {
   const { ioas, length, addr } = request;
   // A recording can be damaged: what the kernel is said to have chosen must fit.
   if (site.trusting && site.adoptedIova !== undefined) return fixed(ioas, site.adoptedIova, length);
-  const iova = chooseIova({
+  const wanted = {
     length,
     addr,
     align: BigInt(ioas.align),
@@ -102,10 +115,14 @@ function chosen(site: Site, request: MappingRequest): bigint | Failure {
     allowed: ioas.allowedKnown ? ioas.allowed : [],
     areas: ioas.areas,
     thpCap: site.kernel.hugePageSize,
-  });
+  };
+  const iova = chooseIova(wanted);
   if (iova === 'EOVERFLOW') return { rule: 'map/auto-length' };
   if (iova === 'EINVAL') return { rule: 'map/auto-alignment' };
-  return iova === 'ENOSPC' || (!ioas.allowedKnown && refuses(site)) ? { rule: 'map/no-space' } : iova;
+  if (iova === 'ENOSPC' || (!ioas.allowedKnown && refuses(site, ALLOWED_UNKNOWN)))
+    return { rule: 'map/no-space' };
+  const told = site.checking && !ioas.allowedKnown ? site.adoptedIova : undefined;
+  return told !== undefined && couldChoose(wanted, told) ? told : iova;
 }
 
 function fixed(ioas: Ioas, iova: bigint, length: bigint): bigint | Failure {

@@ -1,6 +1,8 @@
 /** Deciders of the mock operations that make devices and move them between page tables. */
 import type { DeviceTraits } from '../events/device.ts';
+import type { Event } from '../events/event.ts';
 import { DONE, done, type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import type { RuleId } from '../events/rules.ts';
 import type {
   TestDevCheckCache,
   TestMdCheckIotlb,
@@ -13,12 +15,12 @@ import type {
   TestPasidReplace,
 } from '../events/test-command.ts';
 import { type PtResult, planAttach, planDetach, planReplace } from './attachment.ts';
-import { isCached, UNKNOWN_VALUE, whenNot } from './cached-value.ts';
+import { type CacheDoubt, isCached, UNKNOWN_VALUE } from './cached-value.ts';
 import type { DeviceView } from './drivers/driver.ts';
 import { MOCK_HUGE_IOVA, MOCK_NO_DIRTY, MOCK_PASID } from './drivers/mock.ts';
 import { type Device, freeId, mustBe, objectAt, objectOf } from './objects.ts';
 import { newPlan, type Plan } from './plan.ts';
-import { canRespond, type Failure, failed, isFailure, type Site } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site, supposition } from './site.ts';
 
 /** A mock device without the PASID flag still takes part in PASID checks, with one PASID: none above 0. */
 const NO_PASIDS = 1;
@@ -142,37 +144,67 @@ function refusesCheck(
 export function decideTestMdCheckIotlb(site: Site, command: TestMdCheckIotlb): Outcome {
   const hwpt = objectOf(site.context, command.id, 'hwpt-nested');
   if (hwpt === undefined) return refuse('md-check-iotlb/exists');
-  const cached = hwpt.iotlb[command.index];
-  if (cached === undefined) return refuse('md-check-iotlb/value');
-  const same = isCached(cached, command.iotlb);
-  if (same !== undefined) return same ? DONE : refuse('md-check-iotlb/value');
-  const event = { type: 'IotlbLearned', context: site.context.id, id: hwpt.id, slot: command.index } as const;
-  if (site.trusting) return done([{ ...event, value: command.iotlb }]);
-  if (site.supposing === 'denied')
-    return refuseAfter('md-check-iotlb/value', [{ ...event, value: whenNot(cached, command.iotlb) }]);
-  return undetermined(
-    cached === UNKNOWN_VALUE
-      ? 'the data that the nested HWPT was allocated with'
-      : 'the entries of an earlier invalidation',
-  );
+  const { index: slot, iotlb: value } = command;
+  const same = holds(hwpt.iotlb, hwpt.doubt, slot, value);
+  return checked(site, 'md-check-iotlb/value', same, hwpt.doubt, (told) => ({
+    type: 'IotlbLearned',
+    context: site.context.id,
+    id: hwpt.id,
+    slot,
+    value,
+    same: told,
+  }));
 }
 
 /** IOMMU_TEST_OP_DEV_CHECK_CACHE. */
 export function decideTestDevCheckCache(site: Site, command: TestDevCheckCache): Outcome {
   const device = objectOf(site.context, command.id, 'device');
   if (device === undefined) return refuse('device/exists');
-  const cached = device.cache[command.index];
-  if (cached === undefined) return refuse('dev-check-cache/value');
-  const same = isCached(cached, command.cache);
-  if (same !== undefined) return same ? DONE : refuse('dev-check-cache/value');
-  const event = {
+  const { index: slot, cache: value } = command;
+  const same = holds(device.cache, device.doubt, slot, value);
+  return checked(site, 'dev-check-cache/value', same, device.doubt, (told) => ({
     type: 'CacheLearned',
     context: site.context.id,
     id: device.id,
-    slot: command.index,
-  } as const;
-  if (site.trusting) return done([{ ...event, value: command.cache }]);
-  if (site.supposing === 'denied')
-    return refuseAfter('dev-check-cache/value', [{ ...event, value: whenNot(cached, command.cache) }]);
-  return undetermined('the entries of an earlier invalidation');
+    slot,
+    value,
+    same: told,
+  }));
+}
+
+/** Whether this slot holds this value; undefined where nobody knows. */
+function holds(
+  values: readonly number[],
+  doubt: CacheDoubt | undefined,
+  slot: number,
+  value: number,
+): boolean | undefined {
+  const cached = values[slot];
+  return cached === UNKNOWN_VALUE && doubt !== undefined ? isCached(doubt, slot, value) : cached === value;
+}
+
+/** The answer of a check, and what it tells where `same` is open. */
+function checked(
+  site: Site,
+  rule: RuleId,
+  same: boolean | undefined,
+  doubt: CacheDoubt | undefined,
+  learned: (same: boolean) => Event,
+): Outcome {
+  if (same !== undefined) return same ? DONE : refuse(rule);
+  if (site.trusting) return done([learned(true)]);
+  const missing =
+    doubt?.value === UNKNOWN_VALUE
+      ? 'the data that the nested HWPT was allocated with'
+      : 'the entries of an earlier invalidation';
+  switch (supposition(site, missing)) {
+    case 'denied':
+      return refuseAfter(rule, [learned(false)]);
+    case 'refused':
+      return refuse(rule);
+    case undefined:
+      return undetermined(missing);
+    default:
+      return DONE;
+  }
 }

@@ -1,5 +1,5 @@
 /** Deciders of the mock operations that look at memory and reservations. */
-import { DONE, done, type Outcome, refuse, undetermined } from '../events/outcome.ts';
+import { DONE, done, type Outcome, refuse } from '../events/outcome.ts';
 import type {
   TestAddReserved,
   TestDmabufGet,
@@ -13,7 +13,7 @@ import { areaAt, firstIntersecting } from './area-tree.ts';
 import { holesOf, intersectsAny } from './intervals.ts';
 import { ALLOWED_UNKNOWN, pagesAt } from './mapping.ts';
 import { type Ioas, mustBe, objectOf } from './objects.ts';
-import { failed, isFailure, refuses, type Site } from './site.ts';
+import { type Failure, failed, isFailure, type Site, supposition } from './site.ts';
 import { currentPage, heldPage, type PageIdentity, samePage } from './user-page.ts';
 import { type Context, openFileAt } from './world.ts';
 
@@ -33,6 +33,20 @@ function mayBeAllowed(ioas: Ioas, start: bigint, last: bigint): boolean {
   return !ioas.allowedKnown && holesOf(ioas.reserved, start, last).length > 0;
 }
 
+/** Why a reservation that areas allow may yet fail: allowed ranges that nobody knows. */
+export function unsureReservation(site: Site, ioas: Ioas, start: bigint, last: bigint): Failure | undefined {
+  if (!mayBeAllowed(ioas, start, last) || site.trusting) return undefined;
+  switch (supposition(site, ALLOWED_UNKNOWN)) {
+    case 'refused':
+    case 'denied':
+      return { rule: 'reserve/in-use' };
+    case undefined:
+      return { missing: ALLOWED_UNKNOWN };
+    default:
+      return undefined;
+  }
+}
+
 /** iommufd_test_add_reserved(). */
 export function decideTestAddReserved(site: Site, command: TestAddReserved): Outcome {
   const { start, length, id } = command;
@@ -42,8 +56,8 @@ export function decideTestAddReserved(site: Site, command: TestAddReserved): Out
   const ioas = objectOf(site.context, id, 'ioas');
   if (ioas === undefined) return refuse('ioas/exists');
   if (refusesReservation(ioas, start, last)) return refuse('reserve/in-use');
-  if (mayBeAllowed(ioas, start, last) && !site.trusting && site.supposing !== 'granted')
-    return refuses(site) ? refuse('reserve/in-use') : undetermined(ALLOWED_UNKNOWN);
+  const failure = unsureReservation(site, ioas, start, last);
+  if (failure !== undefined) return failed(failure);
   return done([{ type: 'RangeReserved', context: site.context.id, id, start, last, owner: 'test' }]);
 }
 

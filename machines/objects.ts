@@ -6,6 +6,7 @@ import type { FaultRecord } from '../events/fault.ts';
 import type { Domain } from '../events/hwpt.ts';
 import type { Range } from '../events/ioas.ts';
 import type { AreaTree } from './area-tree.ts';
+import type { CacheDoubt } from './cached-value.ts';
 import type { GranuleSet } from './granule-set.ts';
 import type { Context } from './world.ts';
 
@@ -59,8 +60,9 @@ export interface HwptNested extends Base {
   readonly pasidCompat: boolean;
   readonly faultId: number;
   readonly instance: string;
-  /** Mock: four cached values. */
+  /** Mock: four cached values, and what is known of them where some are not. */
   iotlb: number[];
+  doubt: CacheDoubt | undefined;
   /** Driver data as given (vendor view). */
   readonly data: string;
 }
@@ -71,6 +73,8 @@ export interface Device extends Base {
   vdeviceId: number;
   /** Mock: cached values, and the vIOMMU identity taken at attach. */
   cache: number[];
+  /** What is known of the cached values where some are not. */
+  doubt: CacheDoubt | undefined;
   viommuId: number;
   virtId: bigint;
   /** Mock: the PASID 1024 failure is armed. */

@@ -3,7 +3,7 @@ import type { NewPages } from '../events/ioas.ts';
 import type { Capture, Piece } from '../events/memory.ts';
 import { type AddressSpace, fileKey, maybeHeap, pageInKey, type Vma, vmaAt } from './address-space.ts';
 import { type Pages, uncovered } from './pages.ts';
-import type { Failure, Site } from './site.ts';
+import { type Failure, type Site, supposition } from './site.ts';
 import { addTo, type Sums, sumOf } from './sums.ts';
 import { keyOf } from './user-page.ts';
 
@@ -63,8 +63,7 @@ export function pinRange(
       source.kind === 'user'
         ? pinUser(site, source, from, to, pieces)
         : pinFile(site, source, from, to, pieces);
-    if (failure !== undefined && !site.trusting && !('missing' in failure && site.supposing === 'granted'))
-      return failure;
+    if (failure !== undefined && !site.trusting && !granted(site, failure)) return failure;
     if (failure !== undefined) trust(source, from, to, pieces);
     count += to - from + 1;
   }
@@ -72,6 +71,10 @@ export function pinRange(
   if (refused !== undefined) return refused;
   tally.captures.push({ pagesId: source.id, pieces });
   return undefined;
+}
+
+function granted(site: Site, failure: Failure): boolean {
+  return 'missing' in failure && supposition(site, failure.missing) === 'granted';
 }
 
 /** The kernel pinned pages of which the recording does not tell what they are: each is like no other. */

@@ -41,6 +41,10 @@ export interface Site {
   trusting: boolean;
   /** With a missing fact: what to take for it instead of answering that it is missing. */
   supposing?: Supposition | undefined;
+  /** With `supposing`: takes the names of the facts that were supposed. */
+  supposed?: Set<string> | undefined;
+  /** With `supposing`: the outcomes are held against a recorded result, and lead nowhere. */
+  checking?: boolean;
   /** Whether the lines to come hand this descriptor number out again without a close before. */
   reissued: (fd: number) => boolean;
   /** Without results: whether the next call asks this vIOMMU for another event queue. */
@@ -59,8 +63,15 @@ export function capable(site: Site, capability: bigint): boolean {
   return ((site.process.capabilities >> capability) & 1n) === 1n;
 }
 
+/** What to take for a missing fact; undefined where it stays missing. */
+export function supposition(site: Site, fact: string): Supposition | undefined {
+  if (site.supposing !== undefined) site.supposed?.add(fact);
+  return site.supposing;
+}
+
 /** Whether the missing fact is to be taken to be against the call. */
-export function refuses({ supposing }: Site): boolean {
+export function refuses(site: Site, fact: string): boolean {
+  const supposing = supposition(site, fact);
   return supposing === 'refused' || supposing === 'denied';
 }
 

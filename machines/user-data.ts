@@ -21,6 +21,16 @@ export function readSecond(
   return { rule: fault };
 }
 
+/** Whether bytes of the second buffer that are not known may be readable. */
+export function mayRead({ secondLacking, space }: Site, address: number, length: number): boolean {
+  return secondLacking === true || canRead(space, address, length);
+}
+
+/** Whether bytes of the second buffer that are not known may be unreadable. */
+export function mayFault({ secondLacking, space }: Site, address: number, length: number): boolean {
+  return secondLacking === true || space?.known !== true || !canRead(space, address, length);
+}
+
 /** The `index`-th little-endian 32-bit word; bytes past the end read as zero. */
 export function word(bytes: Uint8Array, index: number): number {
   const at = index * 4;

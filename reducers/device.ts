@@ -1,13 +1,13 @@
 /** What events leave behind in devices, groups and (group, PASID) slots. */
 import type { DeviceEvent } from '../events/device.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { learned, perhapsCleared } from '../machines/cached-value.ts';
+import { effectOf, invalidated, learned, withoutDoubt } from '../machines/cached-value.ts';
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
 import { type Device, type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
 import type { Context, Group, Slot, World } from '../machines/world.ts';
 import { answerFaults } from './fault.ts';
-import { contextOf, initialPhase, publish, remove, step, use } from './objects.ts';
+import { contextOf, doubted, initialPhase, publish, remove, step, use } from './objects.ts';
 
 /** What the mock's caches hold until user space invalidates them. */
 const MOCK_CACHE_DEFAULT = 0xbaddad;
@@ -39,6 +39,7 @@ function bind(world: World, context: Context, event: Extract<DeviceEvent, { type
     traits,
     vdeviceId: 0,
     cache: new Array(MOCK_CACHE_SLOTS).fill(MOCK_CACHE_DEFAULT),
+    doubt: undefined,
     viommuId: 0,
     virtId: 0n,
     fails1024: false,
@@ -181,17 +182,20 @@ export function reduceDevice(world: World, event: DeviceEvent): void {
       for (const object of context.objects) {
         if (object?.kind !== 'vdevice' || object.viommuId !== event.viommuId) continue;
         const device = mustBe(context, object.deviceId, 'device');
-        device.cache = device.cache.map(perhapsCleared);
+        device.cache = doubted(device, invalidated(device.doubt ?? withoutDoubt(device.cache), event.effects));
       }
       return;
     case 'CacheLearned': {
       const device = mustBe(context, event.id, 'device');
-      device.cache = learned(device.cache, event.slot, event.value);
+      if (device.doubt !== undefined)
+        device.cache = doubted(device, learned(device.doubt, event.slot, event.value, event.same));
       return;
     }
     case 'CacheInvalidated': {
-      const { cache } = mustBe(context, event.deviceId, 'device');
-      for (const slot of event.slots) cache[slot] = 0;
+      const device = mustBe(context, event.deviceId, 'device');
+      for (const slot of event.slots) device.cache[slot] = 0;
+      if (device.doubt !== undefined)
+        device.cache = doubted(device, invalidated(device.doubt, effectOf(event.slots)));
       return;
     }
     default:

@@ -2,12 +2,19 @@
 import type { HwptEvent } from '../events/hwpt.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { unreachable } from '../events/unreachable.ts';
-import { learned, perhapsCleared } from '../machines/cached-value.ts';
+import {
+  effectOf,
+  invalidated,
+  learned,
+  UNKNOWN_VALUE,
+  UNSEEN_DATA,
+  withoutDoubt,
+} from '../machines/cached-value.ts';
 import { NO_GRANULES, withGranules, withoutGranules } from '../machines/granule-set.ts';
 import { type Hwpt, mustBe, objectAt } from '../machines/objects.ts';
 import type { Context, World } from '../machines/world.ts';
 import { dropReservations, holdAreas, realign, releaseAreas } from './ioas.ts';
-import { contextOf, initialPhase, publish, remove, step, use } from './objects.ts';
+import { contextOf, doubted, initialPhase, publish, remove, step, use } from './objects.ts';
 import { capture } from './pages.ts';
 
 const SLOTS = 4;
@@ -82,6 +89,7 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
         users: 1,
         phase: initialPhase('hwpt-nested'),
         iotlb: new Array(SLOTS).fill(event.iotlb),
+        doubt: event.iotlb === UNKNOWN_VALUE ? UNSEEN_DATA : undefined,
       });
       for (const id of [event.parentId, event.viommuId, event.faultId]) use(context, id, 1);
       return;
@@ -111,17 +119,20 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
     }
     case 'IotlbForgotten': {
       const hwpt = mustBe(context, event.id, 'hwpt-nested');
-      hwpt.iotlb = hwpt.iotlb.map(perhapsCleared);
+      hwpt.iotlb = doubted(hwpt, invalidated(hwpt.doubt ?? withoutDoubt(hwpt.iotlb), event.effects));
       return;
     }
     case 'IotlbLearned': {
       const hwpt = mustBe(context, event.id, 'hwpt-nested');
-      hwpt.iotlb = learned(hwpt.iotlb, event.slot, event.value);
+      if (hwpt.doubt !== undefined)
+        hwpt.iotlb = doubted(hwpt, learned(hwpt.doubt, event.slot, event.value, event.same));
       return;
     }
     case 'IotlbInvalidated': {
-      const { iotlb } = mustBe(context, event.id, 'hwpt-nested');
-      for (const slot of event.slots) iotlb[slot] = 0;
+      const hwpt = mustBe(context, event.id, 'hwpt-nested');
+      for (const slot of event.slots) hwpt.iotlb[slot] = 0;
+      if (hwpt.doubt !== undefined)
+        hwpt.iotlb = doubted(hwpt, invalidated(hwpt.doubt, effectOf(event.slots)));
       return;
     }
     default:

@@ -1,4 +1,5 @@
 /** The object table of a context: publishing, references, removal. */
+import { type CacheDoubt, UNKNOWN_VALUE, valuesOf } from '../machines/cached-value.ts';
 import { advance } from '../machines/lifecycle.ts';
 import { tables } from '../machines/lifecycles.ts';
 import { type IommuObject, mustBe, type ObjectKind, objectAt } from '../machines/objects.ts';
@@ -47,6 +48,13 @@ export function step<K extends Exclude<ObjectKind, 'tombstone'>>(
   const held: { phase: string } = object;
   held.phase = advance(tables[kind], held.phase, event);
   return object;
+}
+
+/** Keeps what is known of an object's cached values, as long as something is not; answers the values. */
+export function doubted(object: { doubt: CacheDoubt | undefined }, doubt: CacheDoubt): number[] {
+  const values = valuesOf(doubt);
+  object.doubt = values.includes(UNKNOWN_VALUE) ? doubt : undefined;
+  return values;
 }
 
 export function initialPhase(kind: keyof typeof tables): string {

@@ -34,7 +34,8 @@ export type Predicted = Readonly<{
 }>;
 
 function verdictOf(line: CallLine, { outcome, difference }: Predicted): Verdict {
-  if (outcome.missing !== undefined) return 'undetermined';
+  // What is not known can still be told apart from what cannot be.
+  if (outcome.missing !== undefined) return difference === undefined ? 'undetermined' : 'diverging';
   const recorded = line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret;
   if (recorded === undefined) return 'predicted';
   return difference === undefined ? 'conforming' : 'diverging';

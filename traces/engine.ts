@@ -28,7 +28,7 @@ import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
 import { newDescriptor, recordedHandled, recordedIova } from './new-descriptor.ts';
 import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
 import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
-import { adopted, denied, misses, waysOf } from './ways.ts';
+import { adopted, contradiction, denied, misses, waysOf } from './ways.ts';
 
 export type { CallLine, CallResult, Verdict } from './call-result.ts';
 
@@ -214,14 +214,15 @@ export class ReplayEngine {
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     this.secondAsked = site.secondAsked;
-    const predicted = this.predicted(line, entry, outcome);
+    let predicted = this.predicted(line, entry, outcome);
     let followed = outcome;
+    if (outcome.missing !== undefined && line.ret !== undefined && command !== undefined)
+      predicted = this.held(line, entry, command, predicted);
     if (line.ret !== undefined && command !== undefined && misses(outcome, line.ret)) {
       site.trusting = true;
       site.adoptedIova = recordedIova(entry, line);
       followed = adopted(line.ret, outcome, decide(site, command));
     } else if (line.ret !== undefined) {
-      if (outcome.missing !== undefined) site.handled = recordedHandled(entry, line);
       followed = adopted(line.ret, outcome, command === undefined ? outcome : denied(site, command, outcome));
     } else if (outcome.missing !== undefined && command !== undefined) {
       followed = this.branch(command, outcome, (way) =>
@@ -232,6 +233,20 @@ export class ReplayEngine {
     this.unfollowed = line.ret !== undefined && line.ret >= 0 && refused && followed.events.length === 0;
     const broken = this.follow(followed);
     return callResult(line, name, site.context.id, predicted, broken);
+  }
+
+  /** A call that cannot be told, held against every answer that the missing fact allows. */
+  private held(
+    line: IoctlLine,
+    entry: IoctlEntry | undefined,
+    command: Command,
+    predicted: Predicted,
+  ): Predicted {
+    const { site } = this;
+    site.handled = line.ret === 0 ? undefined : recordedHandled(entry, line);
+    site.adoptedIova = recordedIova(entry, line);
+    const difference = contradiction(site, command, (way) => this.predicted(line, entry, way).difference);
+    return difference === undefined ? predicted : { ...predicted, difference };
   }
 
   /** The bytes of an outcome, and what in them differs from the recording. */

@@ -3,6 +3,7 @@ import type { Command } from '../events/command.ts';
 import { DONE, type Outcome } from '../events/outcome.ts';
 import { decide } from '../machines/decide.ts';
 import type { Site, Supposition } from '../machines/site.ts';
+import type { Comparison } from './compare.ts';
 
 const SUPPOSITIONS: readonly Supposition[] = ['granted', 'otherwise', 'refused'];
 
@@ -18,6 +19,43 @@ export function waysOf(site: Site, command: Command): Outcome[] {
   return [...ways.values()].sort(
     (one, other) => Number(one.rule !== undefined) - Number(other.rule !== undefined),
   );
+}
+
+/**
+ * What differs between a recorded answer and every answer that the missing fact allows; undefined where one of them fits, or where
+ * the ways cannot all be told: a fact that no decider supposes, or several of them at once. `compare` as for a prediction.
+ */
+export function contradiction(
+  site: Site,
+  command: Command,
+  compare: (outcome: Outcome) => Comparison | undefined,
+): Comparison | undefined {
+  const supposed = new Set<string>();
+  const found: Comparison[] = [];
+  site.supposed = supposed;
+  site.checking = true;
+  const unexplained = SUPPOSITIONS.every((supposition) => {
+    site.supposing = supposition;
+    const way = decide(site, command);
+    if (way.missing !== undefined || supposed.size > 1) return false;
+    return [way.rule, ...(way.others ?? [])].every((rule) => {
+      const difference = compare({ ...way, rule });
+      if (difference !== undefined) found.push(difference);
+      return difference !== undefined;
+    });
+  });
+  site.supposing = undefined;
+  site.supposed = undefined;
+  site.checking = false;
+  return unexplained ? together(found) : undefined;
+}
+
+/** What differs in the field that comes nearest: the errno fits before anything else can. */
+function together(found: readonly Comparison[]): Comparison | undefined {
+  const nearest = found.find(({ field }) => field !== 'errno') ?? found[0];
+  if (nearest === undefined) return undefined;
+  const alike = found.filter(({ field }) => field === nearest.field);
+  return { ...nearest, predicted: [...new Set(alike.map(({ predicted }) => predicted))].join(' or ') };
 }
 
 /** What a call leaves that the kernel refused and that could not be told; without further knowledge, `outcome` says. */

@@ -34,7 +34,20 @@ export type ViommuRequest = Readonly<{
 export type Invalidation = Readonly<{
   handled: number;
   events: readonly Event[];
-  failure: Failure | undefined;
+  failure: RuleFailure | UnseenEntries | undefined;
+}>;
+type RuleFailure = Readonly<{ rule: RuleId }>;
+
+/** Entries of an invalidation that the recording does not hold, from the one numbered `from` on. */
+export type UnseenEntries = Readonly<{
+  missing: string;
+  from: number;
+  /** What `least` to `most` of them leave. */
+  forgotten: (least: number, most: number) => Event;
+  /** Whether there is an entry that would be accepted. */
+  canSucceed: boolean;
+  /** What can refuse one of them, once `handled` entries were done; where that is not known, any. */
+  refusals: (handled: number | undefined) => readonly RuleId[];
 }>;
 export type InvalidationRequest = Readonly<{
   type: number;

@@ -1,6 +1,5 @@
 /** The kernel's own mock IOMMU (selftest.c): 2 KiB granule, nested HWPTs with four cached values, vIOMMUs, HW queues. */
 import type { DeviceTraits } from '../../events/device.ts';
-import type { Event } from '../../events/event.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
 import { canWrite } from '../address-space.ts';
@@ -8,31 +7,29 @@ import { UNKNOWN_VALUE } from '../cached-value.ts';
 import { HWPT_DIRTY_TRACKING, HWPT_NEST_PARENT, HWPT_PASID } from '../hwpt-flags.ts';
 import { type Hwpt, objectOf, type Viommu } from '../objects.ts';
 import type { Plan } from '../plan.ts';
-import { type Failure, isFailure, type Site } from '../site.ts';
-import { readSecond, word } from '../user-data.ts';
+import { type Failure, isFailure, type Site, supposition } from '../site.ts';
+import { mayFault, readSecond, word } from '../user-data.ts';
 import {
   type DeviceView,
   type Driver,
   type HwInfo,
   type HwQueueSlot,
-  type Invalidation,
-  type InvalidationRequest,
   type Nested,
   type NestedRequest,
   type PagingRequest,
+  type UserData,
   type ViommuInit,
   type ViommuRequest,
   vdeviceOf,
 } from './driver.ts';
+import { invalidateNested, invalidateViommu } from './mock-entries.ts';
 
 const HWPT_DATA_SELFTEST = 0xdead;
-const INVALIDATE_SELFTEST = 0xdead_beef;
 const VIOMMU_SELFTEST = 0xdead_beef;
 const HW_QUEUE_SELFTEST = 0xdead_beef;
 const HW_INFO_SELFTEST = 0xfeed_beef;
 const HW_INFO_REGISTER = 0xdead_beef;
 const RESERVED_PASID = 1024;
-const SLOTS = 4;
 const WINDOW_LENGTH = 0x2000n;
 
 /** Mock device flags. */
@@ -74,15 +71,18 @@ function allocPaging(site: Site, { traits, flags, data }: PagingRequest): Domain
   if (data.type !== HWPT_DATA_SELFTEST) return { rule: 'mock/paging-data' };
   if (data.length < 4 || data.length > 8) return { rule: 'mock/data-length' };
   const bytes = readSecond(site, data.address, 0, data.length, 'mock/data-fault');
-  if (isFailure(bytes)) return 'missing' in bytes ? unseenFormat(site, bytes) : bytes;
+  if (isFailure(bytes)) return 'missing' in bytes ? unseenFormat(site, data, bytes.missing) : bytes;
   const kind = word(bytes, 1);
   if (kind > 1) return { rule: 'mock/page-table-type' };
   return kind === 1 ? HUGE_DOMAIN : DEFAULT_DOMAIN;
 }
 
 /** The data that says which page table is wanted was not recorded. */
-function unseenFormat(site: Site, failure: Failure): Domain | Failure {
-  switch (site.supposing) {
+function unseenFormat(site: Site, { address, length }: UserData, missing: string): Domain | Failure {
+  const faults = mayFault(site, address, length);
+  if (length === 4 && !faults) return DEFAULT_DOMAIN;
+  if (site.checking && faults) return { missing };
+  switch (supposition(site, missing)) {
     case 'granted':
       return DEFAULT_DOMAIN;
     case 'otherwise':
@@ -91,7 +91,7 @@ function unseenFormat(site: Site, failure: Failure): Domain | Failure {
     case 'denied':
       return { rule: 'mock/page-table-type' };
     default:
-      return site.trusting ? DEFAULT_DOMAIN : failure;
+      return site.trusting ? DEFAULT_DOMAIN : { missing };
   }
 }
 
@@ -172,72 +172,6 @@ function initViommu(site: Site, { data }: ViommuRequest): ViommuInit | Failure {
     return new Uint8Array(view.buffer, 0, data.length);
   };
   return { windowLength: WINDOW_LENGTH, reply };
-}
-
-/** mock_domain_cache_invalidate_user(): entry by entry, stops at the first bad one. */
-function invalidateNested(site: Site, hwpt: Hwpt, request: InvalidationRequest): Invalidation {
-  if (request.type !== INVALIDATE_SELFTEST)
-    return { handled: 0, events: [], failure: { rule: 'mock/invalidate-type' } };
-  const events: Event[] = [];
-  for (let index = 0; index < request.entries; index++) {
-    const slots = nestedEntry(site, request, index);
-    if (isFailure(slots)) return { handled: index, events, failure: slots };
-    events.push({ type: 'IotlbInvalidated', context: site.context.id, id: hwpt.id, slots });
-  }
-  return { handled: request.entries, events, failure: undefined };
-}
-
-function nestedEntry(site: Site, request: InvalidationRequest, index: number): readonly number[] | Failure {
-  if (request.entryLength !== 8) return { rule: 'mock/invalidate-length' };
-  const bytes = readSecond(site, request.address, index * 8, 8, 'mock/invalidate-fault');
-  return isFailure(bytes) ? bytes : slotsOf(word(bytes, 0), word(bytes, 1));
-}
-
-/** All four, or the one named; a bad number is refused even when all are meant. */
-function slotsOf(flags: number, slot: number): readonly number[] | Failure {
-  if (flags & ~1) return { rule: 'mock/invalidate-flags' };
-  if (slot >= SLOTS) return { rule: 'mock/invalidate-slot' };
-  return flags & 1 ? [0, 1, 2, 3] : [slot];
-}
-
-/** mock_viommu_cache_invalidate(): the whole array is copied first. */
-function invalidateViommu(site: Site, viommu: Viommu, request: InvalidationRequest): Invalidation {
-  const stop = (handled: number, events: readonly Event[], failure: Failure): Invalidation => ({
-    handled,
-    events,
-    failure,
-  });
-  if (request.type !== INVALIDATE_SELFTEST) return stop(0, [], { rule: 'mock/invalidate-type' });
-  const entries: Uint8Array[] = [];
-  for (let index = 0; index < request.entries; index++) {
-    const bytes = readSecond(
-      site,
-      request.address,
-      index * request.entryLength,
-      request.entryLength,
-      'mock/invalidate-fault',
-    );
-    if (isFailure(bytes)) return stop(0, [], bytes);
-    if (bytes.subarray(12).some((byte) => byte !== 0)) return stop(0, [], { rule: 'mock/invalidate-tail' });
-    entries.push(bytes.subarray(0, 12));
-  }
-  const events: Event[] = [];
-  for (const [index, bytes] of entries.entries()) {
-    const slots = slotsOf(word(bytes, 0), word(bytes, 2));
-    if (isFailure(slots)) return stop(index, events, slots);
-    const deviceId = deviceByVirtId(site, viommu.id, BigInt(word(bytes, 1)));
-    if (deviceId === 0) return stop(index, events, { rule: 'mock/invalidate-vdevice' });
-    events.push({ type: 'CacheInvalidated', context: site.context.id, deviceId, slots });
-  }
-  return { handled: entries.length, events, failure: undefined };
-}
-
-function deviceByVirtId(site: Site, viommuId: number, virtId: bigint): number {
-  for (const object of site.context.objects) {
-    if (object?.kind === 'vdevice' && object.viommuId === viommuId && object.virtId === virtId)
-      return object.deviceId;
-  }
-  return 0;
 }
 
 /** mock_hw_queue_init_phys(). Slot 1 needs slot 0, whose queue it then holds. */

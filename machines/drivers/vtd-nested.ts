@@ -1,11 +1,12 @@
 /** Nested translation behind VT-d: a table of the guest as first stage, over a nest parent as second (struct iommu_hwpt_vtd_s1). */
 import type { Event } from '../../events/event.ts';
 import type { RuleId } from '../../events/rules.ts';
+import { NO_EFFECT } from '../cached-value.ts';
 import type { Hwpt } from '../objects.ts';
 import { type Failure, isFailure, type Site } from '../site.ts';
 import { wordAt } from '../stage1.ts';
-import { readSecond, word } from '../user-data.ts';
-import type { Invalidation, InvalidationRequest, Nested, NestedRequest } from './driver.ts';
+import { mayFault, mayRead, readSecond, word } from '../user-data.ts';
+import type { Invalidation, InvalidationRequest, Nested, NestedRequest, UnseenEntries } from './driver.ts';
 
 const DATA_VTD_S1 = 1;
 const DATA_BYTES = 24;
@@ -64,7 +65,7 @@ export function invalidateVtdNested(site: Site, hwpt: Hwpt, request: Invalidatio
   const stop = (handled: number, failure: Failure | undefined): Invalidation => ({
     handled,
     events,
-    failure,
+    failure: failure !== undefined && 'missing' in failure ? unseen(site, hwpt, request, failure.missing, handled) : failure,
   });
   if (request.type !== INVALIDATE_VTD_S1) return stop(0, { rule: 'vtd/invalidate-type' });
   for (let index = 0; index < request.entries; index++) {
@@ -73,6 +74,31 @@ export function invalidateVtdNested(site: Site, hwpt: Hwpt, request: Invalidatio
     events.push({ type: 'IotlbInvalidated', context: site.context.id, id: hwpt.id, slots: [] });
   }
   return stop(request.entries, undefined);
+}
+
+/** Nothing of an entry is kept but that there was one. */
+function unseen(
+  site: Site,
+  hwpt: Hwpt,
+  { address, entries }: InvalidationRequest,
+  missing: string,
+  from: number,
+): UnseenEntries {
+  const rest = entries - from;
+  const refusals: RuleId[] = ['vtd/invalidate-flags', 'vtd/invalidate-range'];
+  if (mayFault(site, address + from * ENTRY_BYTES, rest * ENTRY_BYTES)) refusals.push('vtd/invalidate-data');
+  return {
+    missing,
+    from,
+    forgotten: () => ({
+      type: 'IotlbForgotten',
+      context: site.context.id,
+      id: hwpt.id,
+      effects: NO_EFFECT,
+    }),
+    canSucceed: mayRead(site, address + from * ENTRY_BYTES, rest * ENTRY_BYTES),
+    refusals: () => refusals,
+  };
 }
 
 /** struct iommu_hwpt_vtd_s1_invalidate: addr, npages, flags, __reserved. */

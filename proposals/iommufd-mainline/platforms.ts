@@ -1,4 +1,5 @@
 /** Machines for the full model: the IOMMU drivers with nesting and PASIDs, and the devices of a setup behind them. */
+import { NO_EFFECT } from '../../machines/cached-value.ts';
 import type { DeviceTraits as Traits } from '../../events/device.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
@@ -123,7 +124,7 @@ function invalidateViommu(
   { address, entries }: InvalidationRequest,
 ): Invalidation {
   const bytes = readSecond(site, address, 0, 16, 'mock/invalidate-fault');
-  if (isFailure(bytes)) return { handled: 0, events: [], failure: bytes };
+  if (isFailure(bytes)) return { handled: 0, events: [], failure: unseen(site, viommu, bytes) };
   const virtId = word(bytes, 0) === CFGI_CD_ALL ? BigInt(word(bytes, 1)) : undefined;
   const events = site.context.objects.flatMap((object) => {
     if (object?.kind !== 'vdevice' || object.viommuId !== viommu.id) return [];
@@ -133,6 +134,23 @@ function invalidateViommu(
     ];
   });
   return { handled: entries, events, failure: undefined };
+}
+
+/** A command that is not known: it changes nothing that a later answer depends on. */
+function unseen(site: Site, viommu: Viommu, failure: Failure): Invalidation['failure'] {
+  if ('rule' in failure) return failure;
+  return {
+    missing: failure.missing,
+    from: 0,
+    forgotten: () => ({
+      type: 'CachesForgotten',
+      context: site.context.id,
+      viommuId: viommu.id,
+      effects: NO_EFFECT,
+    }),
+    canSucceed: true,
+    refusals: () => ['mock/invalidate-fault'],
+  };
 }
 
 function driverOf(ground: Ground): Driver {
