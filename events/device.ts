@@ -71,5 +71,12 @@ export type DeviceEvent =
   /** As IotlbForgotten; `effects` on each device that the vIOMMU knows. */
   | Readonly<{ type: 'CachesForgotten'; context: number; viommuId: number; effects: number }>
   /** A check told whether a slot holds a value, which was not known. */
-  | Readonly<{ type: 'CacheLearned'; context: number; id: number; slot: number; value: number; same: boolean }>
+  | Readonly<{
+      type: 'CacheLearned';
+      context: number;
+      id: number;
+      slot: number;
+      value: number;
+      same: boolean;
+    }>
   | Readonly<{ type: 'CacheInvalidated'; context: number; deviceId: number; slots: readonly number[] }>;

@@ -46,7 +46,16 @@ export type HwptEvent =
   | Readonly<{ type: 'HwptDestroyed'; context: number; id: number }>
   | Readonly<{ type: 'DirtyTrackingSet'; context: number; id: number; enabled: boolean }>
   | Readonly<{ type: 'PagesDirtied'; context: number; id: number; granules: readonly number[] }>
-  | Readonly<{ type: 'PagesCleaned'; context: number; id: number; granules: readonly number[] }>
+  /** Pages were marked, or not, and the recording does not hold which. */
+  | Readonly<{ type: 'DirtyForgotten'; context: number; id: number }>
+  /** `everything`: those of which nobody knows too. */
+  | Readonly<{
+      type: 'PagesCleaned';
+      context: number;
+      id: number;
+      granules: readonly number[];
+      everything?: true;
+    }>
   /** Entries that the recording does not hold were invalidated, or not; `effects` are the possible ones (machines/cached-value.ts). */
   | Readonly<{ type: 'IotlbForgotten'; context: number; id: number; effects: number }>
   /** A check told whether a slot holds a value, which was not known. */

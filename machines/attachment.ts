@@ -130,6 +130,7 @@ function plannedHwpt(id: number, ioas: Ioas, domain: Domain): HwptPaging {
     domain,
     dirtyTracking: false,
     dirty: NO_GRANULES,
+    dirtyUnseen: false,
   };
 }
 

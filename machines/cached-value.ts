@@ -45,7 +45,8 @@ export function effectOf(slots: readonly number[]): number {
 
 /** What `least` to `most` entries can do that name a slot each, or all four; without `named`, all four or the first. */
 export function unseenEffects(least: number, most: number, named: boolean): number {
-  const one = effectOf(SLOTS) | (named ? effectOf([0]) | effectOf([1]) | effectOf([2]) | effectOf([3]) : effectOf([0]));
+  const one =
+    effectOf(SLOTS) | (named ? effectOf([0]) | effectOf([1]) | effectOf([2]) | effectOf([3]) : effectOf([0]));
   let after = NO_EFFECT;
   let effects = least === 0 ? NO_EFFECT : 0;
   // Four entries can do all that more can; with at least four, what fewer did is among it.

@@ -1,7 +1,15 @@
 /** Deciders of dirty tracking (iopt_read_and_clear_dirty_data(), iova_bitmap.c) and the mock's way to dirty a page. */
 import type { Event } from '../events/event.ts';
 import type { HwptGetDirtyBitmap, HwptSetDirtyTracking } from '../events/hwpt-command.ts';
-import { DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../events/outcome.ts';
+import {
+  DONE,
+  done,
+  type Outcome,
+  type Patch,
+  refuse,
+  refuseAfter,
+  undetermined,
+} from '../events/outcome.ts';
 import type { TestDirty } from '../events/test-command.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { areaAt, firstIntersecting, nextAfter } from './area-tree.ts';
@@ -10,11 +18,13 @@ import { sortedGranules } from './granule-set.ts';
 import { type Extent, type Leaf, leafAt, type Stretch, stretchOf } from './leaf.ts';
 import { pagesAt } from './mapping.ts';
 import { type HwptPaging, type Ioas, mustBe, objectOf } from './objects.ts';
-import { canRespond, failed, isFailure, type Site } from './site.ts';
-import { readSecond } from './user-data.ts';
+import { canRespond, failed, isFailure, type Site, supposition } from './site.ts';
+import { mayFault, readSecond } from './user-data.ts';
 
 const ENABLE = 1;
 const NO_CLEAR = 1;
+/** Marks that are tried one by one where none of them was recorded. */
+const MARKS_MAX = 1 << 16;
 
 /** iommufd_hwpt_set_dirty_tracking(). Enabling clears what was dirty, also when tracking is on already. */
 export function decideHwptSetDirtyTracking(site: Site, command: HwptSetDirtyTracking): Outcome {
@@ -25,7 +35,9 @@ export function decideHwptSetDirtyTracking(site: Site, command: HwptSetDirtyTrac
   const enabled = (command.flags & ENABLE) !== 0;
   const base = { context: site.context.id, id: hwpt.id };
   const events: Event[] = [];
-  if (enabled && hwpt.dirty.size > 0)
+  if (enabled && hwpt.dirtyUnseen)
+    events.push({ type: 'PagesCleaned', ...base, granules: sortedGranules(hwpt.dirty), everything: true });
+  else if (enabled && hwpt.dirty.size > 0)
     events.push({ type: 'PagesCleaned', ...base, granules: sortedGranules(hwpt.dirty) });
   if (enabled !== hwpt.dirtyTracking) events.push({ type: 'DirtyTrackingSet', ...base, enabled });
   return done(events);
@@ -46,8 +58,10 @@ export function decideHwptGetDirtyBitmap(site: Site, command: HwptGetDirtyBitmap
   if (pageSize === 0n) return refuse('get-dirty/page-size');
   if ((iova | end) & (pageSize - 1n)) return refuse('get-dirty/page-alignment');
   if (!hwpt.dirtyOps) return refuse('get-dirty/ops');
-  if (hwpt.dirty.size === 0) return DONE;
+  if (hwpt.dirty.size === 0 && !hwpt.dirtyUnseen) return DONE;
   if (site.kernel.has.has('dirty-needs-tracking') && !hwpt.dirtyTracking) return DONE;
+  if (hwpt.dirtyUnseen && !site.trusting && site.second !== undefined)
+    return undetermined('which pages an earlier call marked as dirty');
   return readBitmap(site, command, hwpt, ioas);
 }
 
@@ -128,6 +142,38 @@ function bitmapPatches(site: Site, command: HwptGetDirtyBitmap, leaves: readonly
   return bitmap.patches(site, Number(command.data));
 }
 
+/** Marks that the recording does not hold: how many there were tells which, where it is none or all. */
+function decideUnseenMarks(
+  site: Site,
+  command: TestDirty,
+  hwpt: HwptPaging,
+  count: number,
+  missing: string,
+): Outcome {
+  const { handled } = site;
+  const base = { context: site.context.id, id: hwpt.id };
+  const faults = mayFault(site, Number(command.uptr), Math.ceil(count / 8));
+  const every = new Uint8Array(Math.ceil(Math.min(count, MARKS_MAX) / 8)).fill(0xff);
+  const all = markedGranules(site, command, hwpt, every, Math.min(count, MARKS_MAX));
+  const most = count > MARKS_MAX ? count : all.count;
+  if (!faults && most === 0) return canRespond(site) ? done([], { outNrDirty: 0n }) : refuse('respond/fault');
+  const forgotten: Event = { type: 'DirtyForgotten', ...base };
+  if (!faults && !canRespond(site)) return refuseAfter('respond/fault', [forgotten]);
+  const supposing = supposition(site, missing);
+  if (supposing === 'denied' || (supposing === 'refused' && faults)) return refuse('mock-dirty/bitmap');
+  if (!site.trusting && !site.checking) return undetermined(missing, [forgotten]);
+  const outNrDirty = BigInt(Math.min(handled ?? 0, most));
+  if (handled === 0) return done([], { outNrDirty });
+  return done(
+    handled === all.count && most === all.count
+      ? [{ type: 'PagesDirtied', ...base, granules: all.granules }]
+      : [forgotten],
+    {
+      outNrDirty,
+    },
+  );
+}
+
 /** iommufd_test_dirty(): marks granules by hand; IOVAs without a translation are counted all the same. */
 export function decideTestDirty(site: Site, command: TestDirty): Outcome {
   const { iova, length, pageSize, uptr } = command;
@@ -139,7 +185,8 @@ export function decideTestDirty(site: Site, command: TestDirty): Outcome {
   if (!hwpt.dirtyTracking) return refuse('mock-dirty/tracking');
   const count = Number(length / pageSize);
   const bytes = readSecond(site, Number(uptr), 0, Math.ceil(count / 8), 'mock-dirty/bitmap');
-  if (isFailure(bytes)) return failed(bytes);
+  if (isFailure(bytes))
+    return 'missing' in bytes ? decideUnseenMarks(site, command, hwpt, count, bytes.missing) : failed(bytes);
   const marked = markedGranules(site, command, hwpt, bytes, count);
   const events: Event[] =
     marked.granules.length === 0

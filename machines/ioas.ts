@@ -2,7 +2,15 @@
 
 import type { Range } from '../events/ioas.ts';
 import type { IoasAlloc, IoasAllowIovas, IoasIovaRanges } from '../events/ioas-command.ts';
-import { done, type Outcome, type Patch, refuse, refuseAfter, refuseAny, undetermined } from '../events/outcome.ts';
+import {
+  done,
+  type Outcome,
+  type Patch,
+  refuse,
+  refuseAfter,
+  refuseAny,
+  undetermined,
+} from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { U64_MAX } from '../events/u64.ts';
 import { canRead, canWrite } from './address-space.ts';
@@ -74,7 +82,12 @@ export function decideIoasAllowIovas(site: Site, command: IoasAllowIovas): Outco
 }
 
 /** Element `index` and those after it are not known. */
-function unseenRanges(site: Site, ioas: Ioas, { numIovas, allowedIovas }: IoasAllowIovas, index: number): Outcome {
+function unseenRanges(
+  site: Site,
+  ioas: Ioas,
+  { numIovas, allowedIovas }: IoasAllowIovas,
+  index: number,
+): Outcome {
   const missing = `element ${index} of the array of ranges`;
   const forgotten = { type: 'AllowedForgotten', context: site.context.id, id: ioas.id } as const;
   const supposing = supposition(site, missing);

@@ -50,6 +50,8 @@ export interface HwptPaging extends Base {
   dirtyTracking: boolean;
   /** Dirty granules (IOVA divided by `domain.granule`). */
   dirty: GranuleSet;
+  /** Others may be dirty, nobody knows which. */
+  dirtyUnseen: boolean;
 }
 
 export interface HwptNested extends Base {

@@ -63,7 +63,12 @@ export function pinRange(
       source.kind === 'user'
         ? pinUser(site, source, from, to, pieces)
         : pinFile(site, source, from, to, pieces);
-    if (failure !== undefined && !site.trusting && !granted(site, failure)) return failure;
+    if (failure !== undefined && !site.trusting) {
+      const supposing = 'missing' in failure ? supposition(site, failure.missing) : undefined;
+      if (supposing === 'refused' && site.checking && source.kind === 'user')
+        return { rule: 'pin/user-memory' };
+      if (supposing !== 'granted' && !(supposing === 'otherwise' && site.checking)) return failure;
+    }
     if (failure !== undefined) trust(source, from, to, pieces);
     count += to - from + 1;
   }
@@ -71,10 +76,6 @@ export function pinRange(
   if (refused !== undefined) return refused;
   tally.captures.push({ pagesId: source.id, pieces });
   return undefined;
-}
-
-function granted(site: Site, failure: Failure): boolean {
-  return 'missing' in failure && supposition(site, failure.missing) === 'granted';
 }
 
 /** The kernel pinned pages of which the recording does not tell what they are: each is like no other. */
@@ -104,11 +105,11 @@ function pinUser(
   pieces: Piece[],
 ): Failure | undefined {
   const space = site.world.spaces.get(source.spaceId);
-  if (space === undefined || !space.known) return { missing: 'the address space of the mapping process' };
-  if (space.gone) return { rule: 'pin/owner-gone' };
+  if (space?.gone) return { rule: 'pin/owner-gone' };
   const base = Number(source.basePage);
   if (source.basePage + BigInt(to) + 1n >= 1n << 52n) return { rule: 'pin/address-wrap' };
-  if ((base + to + 1) * PAGE > space.top) return { rule: 'pin/user-memory' };
+  if (space !== undefined && (base + to + 1) * PAGE > space.top) return { rule: 'pin/user-memory' };
+  if (space === undefined || !space.known) return { missing: 'the address space of the mapping process' };
   const end = (base + to + 1) * PAGE;
   let at = (base + from) * PAGE;
   while (at < end) {

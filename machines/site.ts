@@ -1,7 +1,7 @@
 /** Where a command is issued: by whom, on which descriptor, with which memory, under which kernel and IOMMU. */
 
 import type { Event } from '../events/event.ts';
-import { type Outcome, refuse, refuseAfter, undetermined } from '../events/outcome.ts';
+import { type Outcome, refuse, refuseAfter, refuseAny, undetermined } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { type AddressSpace, canWriteBack } from './address-space.ts';
 import type { KernelProfile } from './kernel-profile.ts';
@@ -51,7 +51,7 @@ export interface Site {
   remade?: (viommuId: number) => boolean;
   /** With `trusting`: the IOVA that the kernel chose. */
   adoptedIova: bigint | undefined;
-  /** With `denied`: the entries that the kernel handled before it refused. */
+  /** With `denied`: the entries that the kernel handled before it refused; with `trusting`: the pages that it marked. */
   handled?: number | undefined;
 }
 
@@ -80,12 +80,13 @@ export function canRespond(site: Site): boolean {
   return canWriteBack(site.space, site.arg, site.structLength);
 }
 
-/** Why something could not be done: a rule, or a fact that is missing. */
-export type Failure = Readonly<{ rule: RuleId } | { missing: string }>;
+/** Why something could not be done: a rule, or one of several, nobody knows which; or a fact that is missing. */
+export type Failure = Readonly<{ rule: RuleId; others?: readonly RuleId[] } | { missing: string }>;
 
 /** The outcome of a failure that leaves nothing behind but `events`. */
 export function failed(failure: Failure, events: readonly Event[] = []): Outcome {
   if ('missing' in failure) return undetermined(failure.missing);
+  if (failure.others !== undefined) return refuseAny([failure.rule, ...failure.others], events);
   return events.length === 0 ? refuse(failure.rule) : refuseAfter(failure.rule, events);
 }
 

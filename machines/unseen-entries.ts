@@ -23,7 +23,9 @@ export function decideUnseenEntries(
     return undetermined(missing, after(0));
   const refused = handled === undefined || handled < from ? after(0) : left(handled);
   if (supposing === 'refused' || supposing === 'denied' || !unseen.canSucceed)
-    return refuseAny(unseen.refusals(handled), refused, { entryNum: Math.min(handled ?? from, entryNum - 1) });
+    return refuseAny(unseen.refusals(handled), refused, {
+      entryNum: Math.min(handled ?? from, entryNum - 1),
+    });
   return done(after(most), { entryNum });
 
   function left(count: number): readonly Event[] {

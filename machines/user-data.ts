@@ -3,7 +3,7 @@
 import type { RuleId } from '../events/rules.ts';
 import { canRead, firstFault, maybeHeap, vmaAt } from './address-space.ts';
 import { HEAP_UNKNOWN } from './pinning.ts';
-import type { Failure, Site } from './site.ts';
+import { type Failure, type Site, supposition } from './site.ts';
 
 /** `length` bytes at byte `at` of the second buffer, whose user address is `address`; `fault` is the rule of an EFAULT. */
 export function readSecond(
@@ -54,5 +54,7 @@ export function refusesBuffer(
   const at = firstFault(site.space, address, length, write);
   if (at < 0 || site.space === undefined) return undefined;
   const grown = vmaAt(site.space, at) === undefined && maybeHeap(site.space, at);
-  return grown ? { missing: HEAP_UNKNOWN } : { rule: fault };
+  const supposing = grown ? supposition(site, HEAP_UNKNOWN) : 'refused';
+  if (supposing === undefined || (grown && !site.checking)) return { missing: HEAP_UNKNOWN };
+  return supposing === 'refused' || supposing === 'denied' ? { rule: fault } : undefined;
 }

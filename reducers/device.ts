@@ -182,7 +182,10 @@ export function reduceDevice(world: World, event: DeviceEvent): void {
       for (const object of context.objects) {
         if (object?.kind !== 'vdevice' || object.viommuId !== event.viommuId) continue;
         const device = mustBe(context, object.deviceId, 'device');
-        device.cache = doubted(device, invalidated(device.doubt ?? withoutDoubt(device.cache), event.effects));
+        device.cache = doubted(
+          device,
+          invalidated(device.doubt ?? withoutDoubt(device.cache), event.effects),
+        );
       }
       return;
     case 'CacheLearned': {

@@ -54,6 +54,7 @@ const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) =
   HwptDestroyed: reduceHwpt,
   DirtyTrackingSet: reduceHwpt,
   PagesDirtied: reduceHwpt,
+  DirtyForgotten: reduceHwpt,
   PagesCleaned: reduceHwpt,
   IotlbInvalidated: reduceHwpt,
   IotlbForgotten: reduceHwpt,

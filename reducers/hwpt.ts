@@ -38,6 +38,7 @@ function allocatePaging(
     phase: initialPhase('hwpt-paging'),
     dirtyTracking: false,
     dirty: NO_GRANULES,
+    dirtyUnseen: false,
   });
   const ioas = mustBe(context, event.ioasId, 'ioas');
   capture(world, context, event.captures);
@@ -112,9 +113,13 @@ export function reduceHwpt(world: World, event: HwptEvent): void {
       hwpt.dirty = withGranules(hwpt.dirty, event.granules);
       return;
     }
+    case 'DirtyForgotten':
+      mustBe(context, event.id, 'hwpt-paging').dirtyUnseen = true;
+      return;
     case 'PagesCleaned': {
       const hwpt = mustBe(context, event.id, 'hwpt-paging');
       hwpt.dirty = withoutGranules(hwpt.dirty, event.granules);
+      if (event.everything) hwpt.dirtyUnseen = false;
       return;
     }
     case 'IotlbForgotten': {

@@ -87,6 +87,7 @@ const reach: Readonly<Record<EventType, number>> = {
   HwptDestroyed: OBJECTS | MEMORY | SPACES | CHARGES | HARDWARE | FAULTS,
   DirtyTrackingSet: HARDWARE,
   PagesDirtied: 0,
+  DirtyForgotten: 0,
   PagesCleaned: 0,
   IotlbInvalidated: 0,
   IotlbForgotten: 0,

@@ -20,12 +20,21 @@ const untold = UNKNOWN_VALUE;
 
 describe('cached values', () => {
   it('are known until something unseen happens', () => {
-    for (const values of [[7, 7, 7, 7], [0, 7, 0, 7], [0, 0, 0, 0]]) {
+    for (const values of [
+      [7, 7, 7, 7],
+      [0, 7, 0, 7],
+      [0, 0, 0, 0],
+    ]) {
       expect(valuesOf(withoutDoubt(values))).toEqual(values);
       expect(valuesOf(invalidated(withoutDoubt(values), NO_EFFECT))).toEqual(values);
       expect(valuesOf(invalidated(withoutDoubt(values), effectOf(ALL)))).toEqual([0, 0, 0, 0]);
     }
-    expect(valuesOf(invalidated(withoutDoubt([0, 7, 7, 7]), ANY_EFFECT))).toEqual([0, untold, untold, untold]);
+    expect(valuesOf(invalidated(withoutDoubt([0, 7, 7, 7]), ANY_EFFECT))).toEqual([
+      0,
+      untold,
+      untold,
+      untold,
+    ]);
   });
   it('that were not recorded are alike, and not what a check has ruled out', () => {
     expect(isCached(UNSEEN_DATA, 1, 7)).toBeUndefined();

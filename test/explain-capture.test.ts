@@ -34,7 +34,7 @@ describe('a call of which a capture does not tell enough', () => {
       'the second buffer that the struct points to',
       /which fetch the first 128 bytes/,
     ],
-    [FUZZ, /what call \d+ changed/, undefined, /told by: the probes|told by: the/],
+    [FUZZ, /how call \d+ went/, undefined, /told by: the probes|told by: the/],
     [STRACE, /struct/, 'the struct before the call', /told by: the probes/],
   ])('%s: %s is named, and what would tell it', async (path, words, lacking, told) => {
     const { line, outcome } = await undetermined(path, words);
@@ -47,7 +47,7 @@ describe('a call of which a capture does not tell enough', () => {
   });
 
   it('is about the call that changed what nobody saw, where it is', async () => {
-    const { line, outcome } = await undetermined(FUZZ, /what call \d+ changed/);
+    const { line, outcome } = await undetermined(FUZZ, /how call \d+ went/);
     const about = Number(/call (\d+)/.exec(outcome.missing ?? '')?.[1]);
     expect(about).toBeLessThan(line.seq);
     const { dependsOn } = await explainCall(FUZZ, line.seq, {});

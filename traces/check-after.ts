@@ -4,7 +4,7 @@ import type { Outcome } from '../events/outcome.ts';
 import type { World } from '../machines/world.ts';
 import { checkInvariants } from '../reducers/invariants.ts';
 import type { Violation } from '../reducers/invariants-register.ts';
-import type { EngineOptions } from './engine.ts';
+import type { EngineOptions } from './engine-options.ts';
 import type { RecordedLine } from './recording.ts';
 
 /** Told of each violation, at the line after which it shows. */

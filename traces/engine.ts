@@ -1,12 +1,10 @@
 /** The replay engine: one line of a recording in, the prediction and the verdict of a call out. Predicts before it compares. */
 import type { Command } from '../events/command.ts';
 import type { Event } from '../events/event.ts';
-import { DONE, type Outcome, type Patch, refuse } from '../events/outcome.ts';
+import { DONE, type Outcome, refuse } from '../events/outcome.ts';
 import { unreachable } from '../events/unreachable.ts';
 import { decide } from '../machines/decide.ts';
-import { type DmaOutcome, decideDma } from '../machines/dma.ts';
-import type { KernelProfile } from '../machines/kernel-profile.ts';
-import type { Platform } from '../machines/platform.ts';
+import { decideDma } from '../machines/dma.ts';
 import type { OpenFile, World } from '../machines/world.ts';
 import { applyEvent } from '../reducers/evolve.ts';
 import {
@@ -22,44 +20,18 @@ import { copyWorld } from './copy-world.ts';
 import { decideMapping, decideRead, decideWrite } from './decide-file.ts';
 import { dispatchIommufd, dispatchVfioDevice } from './dispatch.ts';
 import { dmaAccess } from './dma-line.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { EngineSite } from './engine-site.ts';
 import { closed, credentials, mappings, openDescriptors, opened } from './facts.ts';
-import { type IoctlEntry, ioctlName } from './ioctl-table.ts';
+import { type IoctlEntry, ioctlName, numberOf } from './ioctl-table.ts';
 import { newDescriptor, recordedHandled, recordedIova } from './new-descriptor.ts';
-import { bytesRead, type HexPattern, secondAfter, structAfter } from './prediction.ts';
+import { bytesRead, overlayOf, secondAfter, structAfter } from './prediction.ts';
 import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
-import { adopted, contradiction, denied, misses, waysOf } from './ways.ts';
+import { adopted, denied, heldAgainst, misses, waysOf } from './ways.ts';
 
 export type { CallLine, CallResult, Verdict } from './call-result.ts';
 
-export type EngineOptions = Readonly<{
-  kernel: KernelProfile;
-  platform: Platform;
-  /** Told of every event just before it is applied. */
-  onEvent?: (event: Event) => void;
-  /** Told of every invariant that the kernel broke, at the line where it broke: an ioctl, a close, an exit. */
-  onInvariant?: (line: RecordedLine, invariant: string, context: number) => void;
-  /** Told after events were applied, with the outcome where a call brought them: for checks of the world. */
-  onApplied?: (
-    world: World,
-    events: readonly Event[],
-    outcome: Outcome | undefined,
-    line: RecordedLine,
-  ) => void;
-  /** Told of each DMA access of the recording, before what it leaves behind is applied. */
-  onDma?: (line: DmaLine, outcome: DmaOutcome) => void;
-}>;
-
-/** The ioctl number of its text: nearly always `0x3b` and two digits more. */
-function numberOf(text: string): number {
-  if (text.length !== 6 || !text.startsWith('0x3b')) return Number(text);
-  return 0x3b00 | (digit(text.charCodeAt(4)) << 4) | digit(text.charCodeAt(5));
-}
-
-/** Value of a hex digit by its character code; the reader has checked that it is one. */
-function digit(code: number): number {
-  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
-}
+const CLOSED: readonly Outcome[] = [];
 
 /** The answer of the world that an engine goes on in, and the worlds in which the call went otherwise. */
 export type Fork = Readonly<{
@@ -215,19 +187,30 @@ export class ReplayEngine {
     const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
     this.secondAsked = site.secondAsked;
     let predicted = this.predicted(line, entry, outcome);
+    let open = CLOSED;
     let followed = outcome;
-    if (outcome.missing !== undefined && line.ret !== undefined && command !== undefined)
-      predicted = this.held(line, entry, command, predicted);
-    if (line.ret !== undefined && command !== undefined && misses(outcome, line.ret)) {
-      site.trusting = true;
-      site.adoptedIova = recordedIova(entry, line);
-      followed = adopted(line.ret, outcome, decide(site, command));
-    } else if (line.ret !== undefined) {
-      followed = adopted(line.ret, outcome, command === undefined ? outcome : denied(site, command, outcome));
-    } else if (outcome.missing !== undefined && command !== undefined) {
-      followed = this.branch(command, outcome, (way) =>
-        callResult(line, name, site.context.id, this.predicted(line, entry, way), undefined),
-      );
+    if (line.ret === undefined) {
+      if (outcome.missing !== undefined && command !== undefined)
+        followed = this.branch(waysOf(site, command), outcome, (way) =>
+          callResult(line, name, site.context.id, this.predicted(line, entry, way), undefined),
+        );
+    } else {
+      if (outcome.missing !== undefined && command !== undefined)
+        ({ predicted, open } = this.held(line, entry, command, predicted));
+      if (command !== undefined && misses(outcome, line.ret)) {
+        site.trusting = true;
+        site.adoptedIova = recordedIova(entry, line);
+        followed = adopted(line.ret, outcome, decide(site, command));
+        if (open.length > 1 || (followed.missing ?? followed.rule) !== undefined)
+          followed = open[0] ?? followed;
+        if (open.length > 1)
+          this.divide(followed, open.slice(1), () =>
+            callResult(line, name, site.context.id, predicted, undefined),
+          );
+      } else {
+        const left = command === undefined ? outcome : denied(site, command, outcome);
+        followed = adopted(line.ret, outcome, left);
+      }
     }
     const refused = followed.rule !== undefined || followed.missing !== undefined;
     this.unfollowed = line.ret !== undefined && line.ret >= 0 && refused && followed.events.length === 0;
@@ -235,18 +218,22 @@ export class ReplayEngine {
     return callResult(line, name, site.context.id, predicted, broken);
   }
 
-  /** A call that cannot be told, held against every answer that the missing fact allows. */
+  /** A call that cannot be told, held against every answer that the missing fact allows; and how it may have gone. */
   private held(
     line: IoctlLine,
     entry: IoctlEntry | undefined,
     command: Command,
     predicted: Predicted,
-  ): Predicted {
+  ): { predicted: Predicted; open: readonly Outcome[] } {
     const { site } = this;
-    site.handled = line.ret === 0 ? undefined : recordedHandled(entry, line);
+    site.handled = recordedHandled(entry, line);
     site.adoptedIova = recordedIova(entry, line);
-    const difference = contradiction(site, command, (way) => this.predicted(line, entry, way).difference);
-    return difference === undefined ? predicted : { ...predicted, difference };
+    const { contradiction: difference, open } = heldAgainst(
+      site,
+      command,
+      (way) => this.predicted(line, entry, way).difference,
+    );
+    return { predicted: difference === undefined ? predicted : { ...predicted, difference }, open };
   }
 
   /** The bytes of an outcome, and what in them differs from the recording. */
@@ -256,7 +243,7 @@ export class ReplayEngine {
     const out = structAfter(outcome, entry?.layout, site.struct, limit, line);
     const written = outcome.buffer !== undefined || (out !== undefined && line.ptr !== undefined);
     const second = written ? site.second : undefined;
-    const ptrOut = second && secondAfter(outcome, second, this.overlay(line, out, second));
+    const ptrOut = second && secondAfter(outcome, second, overlayOf(line, this.site.arg, out, second));
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
     return { outcome, out, ptrOut, difference };
   }
@@ -273,22 +260,27 @@ export class ReplayEngine {
     return fork;
   }
 
-  /**
-   * The ways in which a call may have gone that cannot be told. This engine goes on in the last of them; each of the others has
-   * an engine of its own. Answers the outcome that this one follows.
-   */
-  private branch(command: Command, outcome: Outcome, answer: (outcome: Outcome) => CallResult): Outcome {
-    const ways = waysOf(this.site, command);
+  /** The ways in which a call may have gone that cannot be told. Answers the outcome that this engine follows. */
+  private branch(ways: Outcome[], outcome: Outcome, answer: (way: Outcome) => CallResult): Outcome {
     if (!ways.some(({ events }) => events.length > 0)) return outcome;
     // Refused in a way that nobody modelled: the world stays, and so does the doubt.
     const own = ways.at(-1)?.rule === undefined ? undefined : ways.pop();
+    this.divide(own, ways, answer);
+    return own ?? outcome;
+  }
+
+  /** This engine goes on in `own`; each of the others has an engine of its own. */
+  private divide(
+    own: Outcome | undefined,
+    ways: readonly Outcome[],
+    answer: (way: Outcome) => CallResult,
+  ): void {
     const others = ways.map((way) => {
       const engine = this.clone();
       engine.apply(way.events);
       return { engine, result: answer(way) };
     });
     this.fork = { own: own === undefined ? undefined : answer(own), others };
-    return own ?? outcome;
   }
 
   /** Goes on in the world of another engine, which is not to be used any more. */
@@ -317,14 +309,6 @@ export class ReplayEngine {
       default:
         return { entry: undefined, command: undefined, refusal: refuse('event-file/ioctl') };
     }
-  }
-
-  /** The struct can lie in the very memory that it points to: what is written back shows there too. */
-  private overlay(line: IoctlLine, out: HexPattern | undefined, second: Uint8Array): Patch | undefined {
-    if (out === undefined || line.ptr === undefined) return undefined;
-    const at = this.site.arg - Number(line.ptr);
-    if (at >= second.length || at + out.length / 2 <= 0) return undefined;
-    return { at, bytes: Buffer.from(out.replaceAll('??', '00'), 'hex') };
   }
 
   /** What MAP_FILE's descriptor was: a fact of the recording, learned before the call is decided. */

@@ -23,10 +23,14 @@ const TOLD_BY: readonly (readonly [words: RegExp, how: string])[] = [
   [/comes from/, 'a capture that begins before the descriptor is opened'],
 ];
 
+/** An earlier call left the doubt. */
+const OF_ANOTHER = /\bcall \d+ went\b/;
+
 /** Whether it is the capture, and not the model, that leaves the answer open. */
 export function isDoubted({ result, step }: Scene): boolean {
   const { missing } = result.outcome;
-  return missing !== undefined && (step.result?.outcome.missing !== missing || isUnseen(step.line));
+  if (missing === undefined) return false;
+  return step.result?.outcome.missing !== missing || OF_ANOTHER.test(missing) || isUnseen(step.line);
 }
 
 /** The struct was not captured: the model was not asked. */

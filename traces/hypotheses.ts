@@ -55,9 +55,14 @@ export class Hypotheses {
     this.worlds = [this.own];
   }
 
-  /** Whether the answers given so far are the last word. */
+  /** Whether there is one world. */
   get settled(): boolean {
     return this.worlds.length === 1 && !this.crowded;
+  }
+
+  /** Whether the answers given so far are the last word. */
+  get final(): boolean {
+    return this.held.length === 0 || this.settled;
   }
 
   /** The last word on an answer of feed(), once all is settled; asked once for each answer. */
@@ -80,6 +85,7 @@ export class Hypotheses {
       this.divide(world, answers, result);
     }
     const given = this.hold(this.agreed(answers), answers);
+    this.rule(answers);
     if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.leave();
     this.giveUp();
     return given;
@@ -116,8 +122,24 @@ export class Hypotheses {
   }
 
   private hold(given: CallResult | undefined, answers: Map<Alternative, CallResult>): CallResult | undefined {
-    if (given !== undefined && !this.settled) this.held.push({ given, answers });
+    // A recorded result is no prediction: what it tells is for the calls that follow.
+    if (given !== undefined && !this.settled && !isRecorded(given)) this.held.push({ given, answers });
     return given;
+  }
+
+  /** Worlds in which a recorded result could not have been are no more, as long as there are others. */
+  private rule(answers: ReadonlyMap<Alternative, CallResult>): void {
+    if (this.crowded) return;
+    const fitting = this.worlds.filter((world) => answers.get(world)?.verdict !== 'diverging');
+    if (fitting.length === 0 || fitting.length === this.worlds.length) return;
+    this.worlds = fitting;
+    if (this.settled) this.conclude();
+  }
+
+  /** Calls are answered that not all worlds will see: of what is disputed nothing is claimed. */
+  crowd(): void {
+    this.worlds = [this.own];
+    this.crowded = true;
   }
 
   /** A world that was like `parent` so far. */
@@ -163,7 +185,9 @@ export class Hypotheses {
     const reason =
       outcome.missing === undefined
         ? `which descriptor call ${line.seq} handed out`
-        : `whether call ${line.seq} succeeded: ${outcome.missing}`;
+        : isRecorded(result)
+          ? `how call ${line.seq} went: ${outcome.missing}`
+          : `whether call ${line.seq} succeeded: ${outcome.missing}`;
     this.disputed.set(context, reason);
     if (this.worlds.length + fork.others.length > this.most) {
       this.crowded = true;
@@ -192,6 +216,7 @@ export class Hypotheses {
     if (any === undefined) return undefined;
     const reason = this.disputed.get(any.context);
     if (this.crowded && reason !== undefined) return doubtful(any, reason);
+    if (said.every((one) => one?.verdict === 'diverging')) return first;
     const unsure = said.find((one) => one === undefined || !claims(one));
     if (unsure !== undefined) return unsure;
     const same = first !== undefined && said.every((one) => one !== undefined && agree(first, one));
@@ -229,6 +254,10 @@ export class Hypotheses {
     this.crowded = false;
     this.disputed.clear();
   }
+}
+
+function isRecorded({ line }: CallResult): boolean {
+  return (line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret) !== undefined;
 }
 
 function claims({ verdict }: CallResult): boolean {

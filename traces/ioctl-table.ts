@@ -90,3 +90,14 @@ export function ioctlName(kind: string, number: number): string {
   const names = kind === 'vfio-dev' ? deviceNames : number < 0x3b80 ? containerNames : nativeNames;
   return names.get(number) ?? hex(number);
 }
+
+/** The ioctl number of its text: nearly always `0x3b` and two digits more. */
+export function numberOf(text: string): number {
+  if (text.length !== 6 || !text.startsWith('0x3b')) return Number(text);
+  return 0x3b00 | (digit(text.charCodeAt(4)) << 4) | digit(text.charCodeAt(5));
+}
+
+/** Value of a hex digit by its character code; the reader has checked that it is one. */
+function digit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
+}

@@ -94,10 +94,17 @@ export function recordedIova(entry: IoctlEntry | undefined, line: IoctlLine): bi
   return Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 16), 'hex').readBigUInt64LE(0);
 }
 
-/** Entries that the kernel handled, as it wrote back; used only for what an invalidation leaves that the model could not tell. */
+/** Where a command tells how much it did, and whether that is of use when it succeeds, or when it fails. */
+const HANDLED: Partial<Record<CommandType, Readonly<{ field: string; succeeds: boolean }>>> = {
+  HwptInvalidate: { field: 'entryNum', succeeds: false },
+  TestDirty: { field: 'outNrDirty', succeeds: true },
+};
+
+/** How much the kernel did, as it wrote back; used only for what a call leaves that the model could not tell. */
 export function recordedHandled(entry: IoctlEntry | undefined, line: IoctlLine): number | undefined {
-  if (entry?.type !== 'HwptInvalidate') return undefined;
-  const { offset } = fieldAt(entry.layout, 'entryNum');
+  const counted = entry === undefined ? undefined : HANDLED[entry.type];
+  if (counted === undefined || entry === undefined || counted.succeeds !== (line.ret === 0)) return undefined;
+  const { offset } = fieldAt(entry.layout, counted.field);
   const word = Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 8), 'hex');
   return word.length < 4 ? undefined : word.readUInt32LE(0);
 }

@@ -117,6 +117,19 @@ export function secondAfter(
   return patternAfter(written);
 }
 
+/** The struct at `arg`, where it lies in the very memory that it points to: what is written back shows there too. */
+export function overlayOf(
+  line: IoctlLine,
+  arg: number,
+  out: HexPattern | undefined,
+  second: Uint8Array,
+): Patch | undefined {
+  if (out === undefined || line.ptr === undefined) return undefined;
+  const at = arg - Number(line.ptr);
+  if (at >= second.length || at + out.length / 2 <= 0) return undefined;
+  return { at, bytes: Buffer.from(out.replaceAll('??', '00'), 'hex') };
+}
+
 /** The part of the struct that lies within the second buffer. */
 function applyOverlay({ at, bytes }: Patch): boolean {
   const visible = at < 0 ? bytes.subarray(-at) : bytes;

@@ -6,7 +6,8 @@ import type { Platform } from '../machines/platform.ts';
 import { emptyWorld } from '../machines/world.ts';
 import { CaptureDoubts } from './capture-doubts.ts';
 import { type DmaResult, dmaResult } from './dma-result.ts';
-import { type CallResult, type EngineOptions, ReplayEngine } from './engine.ts';
+import { type CallResult, ReplayEngine } from './engine.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { HELD_MAX, Hypotheses } from './hypotheses.ts';
 import type { TextFormat } from './import/recognise.ts';
 import { LineQueue } from './line-queue.ts';
@@ -213,6 +214,7 @@ class TraceReplay {
     if (session === undefined || feed === undefined) return undefined;
     const blind = calls.every(({ line }) => line.ev !== 'ioctl' || line.ret === undefined);
     if (blind) return this.nextBlindWindow(calls, lineNumbers[0] ?? 0);
+    if (this.hypotheses?.settled === false) this.hypotheses.crowd();
     const results = this.guarded(lineNumbers[0] ?? 0, () => {
       const { answers, told } = replayWindow(feed, calls, {
         before: ({ line, index }) => {
@@ -268,7 +270,7 @@ class TraceReplay {
       return 'stop';
     }
     if (result === undefined) return this.waiting.length === 0 ? undefined : this.handOn();
-    if (this.waiting.length === 0 && this.hypotheses?.settled)
+    if (this.waiting.length === 0 && this.hypotheses?.final)
       return this.receiver.onCall(result, session) === 'stop' ? 'stop' : undefined;
     this.waiting.push(result);
     return this.handOn();
@@ -278,7 +280,7 @@ class TraceReplay {
   private handOn(all = false): 'stop' | undefined {
     const { session, hypotheses, waiting } = this;
     if (session === undefined || hypotheses === undefined) return undefined;
-    const kept = hypotheses.settled || all ? 0 : HELD_MAX;
+    const kept = hypotheses.final || all ? 0 : HELD_MAX;
     while (waiting.length > kept) {
       const result = hypotheses.revised(waiting.shift() as CallResult);
       if (this.receiver.onCall(result, session) === 'stop') return 'stop';

@@ -9,45 +9,58 @@ const SUPPOSITIONS: readonly Supposition[] = ['granted', 'otherwise', 'refused']
 
 /** Different outcomes only; where the fact cannot be supposed, there are none. A refusal comes last. */
 export function waysOf(site: Site, command: Command): Outcome[] {
-  const ways = new Map<string, Outcome>();
+  const ways: Outcome[] = [];
   for (const supposition of SUPPOSITIONS) {
     site.supposing = supposition;
     const outcome = decide(site, command);
-    if (outcome.missing === undefined) ways.set(keyOf(outcome), outcome);
+    if (outcome.missing === undefined) ways.push(outcome);
   }
   site.supposing = undefined;
-  return [...ways.values()].sort(
+  return different(ways).sort(
     (one, other) => Number(one.rule !== undefined) - Number(other.rule !== undefined),
   );
 }
 
-/**
- * What differs between a recorded answer and every answer that the missing fact allows; undefined where one of them fits, or where
- * the ways cannot all be told: a fact that no decider supposes, or several of them at once. `compare` as for a prediction.
- */
-export function contradiction(
+/** What a recorded answer leaves of the ways in which a missing fact can be. */
+export type Held = Readonly<{
+  /**
+   * What differs between the recorded answer and every one that the fact allows; undefined where one of them fits, or where the
+   * ways cannot all be told: a fact that no decider supposes, or several of them at once.
+   */
+  contradiction: Comparison | undefined;
+  /** Ways to succeed that fit and leave different worlds. */
+  open: readonly Outcome[];
+}>;
+
+/** Holds a recorded answer against every way; `compare` as for a prediction. */
+export function heldAgainst(
   site: Site,
   command: Command,
   compare: (outcome: Outcome) => Comparison | undefined,
-): Comparison | undefined {
+): Held {
   const supposed = new Set<string>();
-  const found: Comparison[] = [];
+  const differences: Comparison[] = [];
+  const open: Outcome[] = [];
+  let complete = true;
+  let fits = false;
   site.supposed = supposed;
   site.checking = true;
-  const unexplained = SUPPOSITIONS.every((supposition) => {
+  for (const supposition of SUPPOSITIONS) {
     site.supposing = supposition;
     const way = decide(site, command);
-    if (way.missing !== undefined || supposed.size > 1) return false;
-    return [way.rule, ...(way.others ?? [])].every((rule) => {
+    if (way.missing !== undefined || supposed.size > 1) complete = false;
+    if (way.missing !== undefined) continue;
+    for (const rule of [way.rule, ...(way.others ?? [])]) {
       const difference = compare({ ...way, rule });
-      if (difference !== undefined) found.push(difference);
-      return difference !== undefined;
-    });
-  });
+      if (difference !== undefined) differences.push(difference);
+      else fits = true;
+      if (difference === undefined && rule === undefined) open.push(way);
+    }
+  }
   site.supposing = undefined;
   site.supposed = undefined;
   site.checking = false;
-  return unexplained ? together(found) : undefined;
+  return { contradiction: complete && !fits ? together(differences) : undefined, open: different(open) };
 }
 
 /** What differs in the field that comes nearest: the errno fits before anything else can. */
@@ -81,6 +94,11 @@ export function adopted(ret: number, outcome: Outcome, trusted: Outcome): Outcom
   if (misses(outcome, ret)) return trusted.missing === undefined ? trusted : outcome;
   if (outcome.missing !== undefined) return trusted;
   return ret < 0 && outcome.rule === undefined ? DONE : outcome;
+}
+
+function different(outcomes: readonly Outcome[]): Outcome[] {
+  if (outcomes.length < 2) return [...outcomes];
+  return [...new Map(outcomes.map((outcome) => [keyOf(outcome), outcome])).values()];
 }
 
 function keyOf({ ret, rule, events }: Outcome): string {

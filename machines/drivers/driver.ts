@@ -34,9 +34,8 @@ export type ViommuRequest = Readonly<{
 export type Invalidation = Readonly<{
   handled: number;
   events: readonly Event[];
-  failure: RuleFailure | UnseenEntries | undefined;
+  failure: Readonly<{ rule: RuleId }> | UnseenEntries | undefined;
 }>;
-type RuleFailure = Readonly<{ rule: RuleId }>;
 
 /** Entries of an invalidation that the recording does not hold, from the one numbered `from` on. */
 export type UnseenEntries = Readonly<{

@@ -70,7 +70,7 @@ export function invalidateViommu(site: Site, viommu: Viommu, request: Invalidati
   const events: Event[] = [];
   for (const [index, bytes] of entries.entries()) {
     const slots = slotsOf(word(bytes, 0), word(bytes, 2));
-    if (isFailure(slots)) return stop(index, events, slots);
+    if ('rule' in slots) return stop(index, events, slots);
     const deviceId = deviceByVirtId(site, viommu.id, BigInt(word(bytes, 1)));
     if (deviceId === 0) return stop(index, events, { rule: 'mock/invalidate-vdevice' });
     events.push({ type: 'CacheInvalidated', context: site.context.id, deviceId, slots });
@@ -139,7 +139,8 @@ function unseenOnViommu(
       const rules: RuleId[] = ['mock/invalidate-flags', 'mock/invalidate-vdevice'];
       if (named) rules.push('mock/invalidate-slot');
       if (handled === 0 && entryLength > VIOMMU_ENTRY) rules.push('mock/invalidate-tail');
-      if (handled === 0 && mayFault(site, address, entries * entryLength)) rules.push('mock/invalidate-fault');
+      if (handled === 0 && mayFault(site, address, entries * entryLength))
+        rules.push('mock/invalidate-fault');
       return rules;
     },
   };

@@ -81,7 +81,6 @@ function allocPaging(site: Site, { traits, flags, data }: PagingRequest): Domain
 function unseenFormat(site: Site, { address, length }: UserData, missing: string): Domain | Failure {
   const faults = mayFault(site, address, length);
   if (length === 4 && !faults) return DEFAULT_DOMAIN;
-  if (site.checking && faults) return { missing };
   switch (supposition(site, missing)) {
     case 'granted':
       return DEFAULT_DOMAIN;
@@ -89,7 +88,9 @@ function unseenFormat(site: Site, { address, length }: UserData, missing: string
       return HUGE_DOMAIN;
     case 'refused':
     case 'denied':
-      return { rule: 'mock/page-table-type' };
+      return faults
+        ? { rule: 'mock/page-table-type', others: ['mock/data-fault'] }
+        : { rule: 'mock/page-table-type' };
     default:
       return site.trusting ? DEFAULT_DOMAIN : { missing };
   }

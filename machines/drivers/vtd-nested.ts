@@ -65,7 +65,10 @@ export function invalidateVtdNested(site: Site, hwpt: Hwpt, request: Invalidatio
   const stop = (handled: number, failure: Failure | undefined): Invalidation => ({
     handled,
     events,
-    failure: failure !== undefined && 'missing' in failure ? unseen(site, hwpt, request, failure.missing, handled) : failure,
+    failure:
+      failure !== undefined && 'missing' in failure
+        ? unseen(site, hwpt, request, failure.missing, handled)
+        : failure,
   });
   if (request.type !== INVALIDATE_VTD_S1) return stop(0, { rule: 'vtd/invalidate-type' });
   for (let index = 0; index < request.entries; index++) {

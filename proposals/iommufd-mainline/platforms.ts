@@ -1,8 +1,9 @@
 /** Machines for the full model: the IOMMU drivers with nesting and PASIDs, and the devices of a setup behind them. */
-import { NO_EFFECT } from '../../machines/cached-value.ts';
+
 import type { DeviceTraits as Traits } from '../../events/device.ts';
 import type { Domain } from '../../events/hwpt.ts';
 import type { RuleId } from '../../events/rules.ts';
+import { NO_EFFECT } from '../../machines/cached-value.ts';
 import {
   type Driver,
   type Invalidation,
