@@ -269,6 +269,35 @@ describe('TestDirty', () => {
   it('does not know a bitmap that the recording lacks', () => {
     expect(tracked().when(mockDirty())).toEqual(unknown('bytes 0 to 0 of the second buffer'));
   });
+  it('tells by its count which pages it marked, where it is none or all', () => {
+    const none = tracked();
+    expect(none.when(mockDirty(), { trusting: true, handled: 0 })).toEqual({ outNrDirty: 0n });
+    expect(none.when(getDirty(), empty)).toEqual({});
+    const all = tracked();
+    expect(all.when(mockDirty(), { trusting: true, handled: 4 })).toEqual({ outNrDirty: 4n });
+    expect(all.when(getDirty(), empty)).toEqual({ bytes: ['0: 0f'] });
+    const held = { supposing: 'granted', checking: true, handled: 5 } as const;
+    expect(tracked().when(mockDirty(), held)).toEqual({ outNrDirty: 4n });
+    expect(tracked().when(mockDirty(), { ...held, supposing: 'refused' })).toEqual({ outNrDirty: 4n });
+  });
+  it('leaves open which pages are dirty, until tracking is enabled anew', () => {
+    const open = unknown('which pages an earlier call marked as dirty');
+    const world = tracked();
+    expect(world.when(mockDirty(), { trusting: true, handled: 2 })).toEqual({ outNrDirty: 2n });
+    expect(world.when(getDirty(), empty)).toEqual(open);
+    expect(world.when(getDirty())).toEqual({});
+    expect(world.when(setDirty())).toEqual({});
+    expect(world.when(getDirty(), empty)).toEqual({});
+    world.when(mockDirty());
+    expect(world.when(getDirty(), empty)).toEqual(open);
+  });
+  it('knows the answer where no bit can count, or where it cannot be written back', () => {
+    const unmapped = mockDirty({ iova: 0x10_0000n, length: 0x800n, pageSize: 0x800n });
+    expect(tracked('6.12.117').when(unmapped)).toEqual({ outNrDirty: 0n });
+    expect(tracked().when(mockDirty(), { arg: RO })).toEqual(
+      refusal('respond/fault', 'EFAULT', { left: ['DirtyForgotten'] }),
+    );
+  });
   it('marks nothing of a dma-buf that was revoked once', () => {
     const world = tracked().after(
       ioasUnmap(),

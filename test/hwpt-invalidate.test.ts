@@ -143,6 +143,31 @@ describe('HwptInvalidate', () => {
     );
     expect(world.when(checkCache({ index: 1 }))).toEqual({});
   });
+  it('without its entries answers EFAULT where the count cannot be written back', () => {
+    expect(MN(7).when(one(), { arg: RO })).toEqual(
+      refusal('respond/fault', 'EFAULT', { left: ['IotlbForgotten'] }),
+    );
+  });
+  it('without its entries tells by its count how many were done', () => {
+    const denied = { supposing: 'denied', handled: 0 } as const;
+    expect(MN(7).when(one(), denied)).toEqual(
+      refusal('mock/invalidate-flags', 'EOPNOTSUPP', { entryNum: 0 }),
+    );
+    const two = one({ entryNum: 2 });
+    expect(MN(7).when(two, { ...denied, handled: 1 })).toEqual(
+      refusal('mock/invalidate-flags', 'EOPNOTSUPP', { entryNum: 1, left: ['IotlbForgotten'] }),
+    );
+    expect(MN(7).when(two, { trusting: true })).toEqual({ entryNum: 2 });
+  });
+  it('without its entries succeeds on a vIOMMU only where it has a vDEVICE that they can name', () => {
+    const granted = { supposing: 'granted', checking: true } as const;
+    expect(MV().when(one(ENTRY), granted)).toMatchObject({ rule: 'mock/invalidate-flags' });
+    const world = () => MV().after(vdeviceAlloc());
+    expect(world().when(one(ENTRY), granted)).toEqual({ entryNum: 1 });
+    expect(world().when(one({ ...ENTRY, entryLen: 4 }), granted)).toMatchObject({
+      rule: 'mock/invalidate-flags',
+    });
+  });
   it('of 6.12 knows nested HWPTs only', () => {
     const answer = old().when(one({ hwptId: 4 }), entries(0, 0));
     expect(answer).toEqual(refusal('hwpt-invalidate/exists', 'ENOENT', { entryNum: 0 }));

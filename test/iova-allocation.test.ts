@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EMPTY_AREAS, putArea } from '../machines/area-tree.ts';
 import type { Interval } from '../machines/intervals.ts';
-import { chooseIova, type IovaRefusal } from '../machines/iova-allocation.ts';
+import { chooseIova, couldChoose, type IovaRefusal } from '../machines/iova-allocation.ts';
 import { area, treeOf } from './support/areas.ts';
 import { chooseIovaByScan, type ScanRequest } from './support/choose-iova-by-scan.ts';
 
@@ -190,6 +190,32 @@ describe('chooseIova', () => {
   });
 });
 
+describe('an IOVA in ranges that nobody knows', () => {
+  const wanted = {
+    length: 0x2000n,
+    addr: V,
+    align: 1n,
+    reserved: ranges([0x8000n, 0x8fffn]),
+    allowed: [],
+    areas: treeOf([area(0x10000n, 0x10fffn)]),
+    thpCap: 0x200000n,
+  };
+  it.each<[string, bigint, boolean]>([
+    ['is aligned to its length', 0x2000n, true],
+    ['is not aligned to less', 0x3000n, false],
+    ['can begin on the second page at the lowest', 0n, false],
+    ['lies beside what is reserved', 0x8000n, false],
+    ['lies beside what is mapped', 0x10000n, false],
+    ['does not end on the last page', U64_MAX - 0x1fffn, false],
+  ])('%s', (_, iova, could) => {
+    expect(couldChoose(wanted, iova)).toBe(could);
+  });
+  it('keeps the offset within the page', () => {
+    expect(couldChoose({ ...wanted, addr: V + 0x345n }, 0x2345n)).toBe(true);
+    expect(couldChoose({ ...wanted, addr: V + 0x345n }, 0x2300n)).toBe(false);
+  });
+});
+
 /** Addresses that crowd around the corners where the arithmetic could go wrong. */
 const corner = fc.constantFrom(0n, 0x800n, 0x1000n, 0x1fffn, 0x10000n, 0x200000n, 2n ** 63n);
 const address = fc
@@ -257,6 +283,9 @@ describe('chooseIova against the plain scan', () => {
         const outcome = typeof expected === 'bigint' ? 'chosen' : expected;
         seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
         expect(chooseIova({ ...each, areas })).toBe(expected);
+        // Whatever is chosen under some list could be chosen without knowing the list.
+        if (typeof expected === 'bigint')
+          expect(couldChoose({ ...each, areas, allowed: [] }, expected)).toBe(true);
       }),
       { seed: 74, numRuns: 5000 },
     );

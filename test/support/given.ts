@@ -64,6 +64,9 @@ export type CallOptions = Readonly<{
   adoptedIova?: bigint;
   /** What is taken for a fact that is missing. */
   supposing?: Supposition;
+  /** The outcome is held against a recorded result, which tells how much the kernel did. */
+  checking?: boolean;
+  handled?: number;
 }>;
 
 /** What was answered: a refusal by its rule, a missing fact, or success with the fields written back. */
@@ -181,6 +184,8 @@ export class Given {
       trusting: options.trusting ?? false,
       adoptedIova: options.adoptedIova,
       supposing: options.supposing,
+      checking: options.checking ?? false,
+      handled: options.handled,
       reissued: () => options.reissued ?? false,
     };
   }
