@@ -27,11 +27,9 @@ import { type IoctlEntry, ioctlName, numberOf } from './ioctl-table.ts';
 import { newDescriptor, recordedHandled, recordedIova } from './new-descriptor.ts';
 import { bytesRead, overlayOf, secondAfter, structAfter } from './prediction.ts';
 import type { DmaLine, IoctlLine, MmapLine, ReadLine, RecordedLine, WriteLine } from './recording.ts';
-import { adopted, denied, heldAgainst, misses, waysOf } from './ways.ts';
+import { adopted, CLOSED, denied, heldAgainst, misses, waysOf } from './ways.ts';
 
 export type { CallLine, CallResult, Verdict } from './call-result.ts';
-
-const CLOSED: readonly Outcome[] = [];
 
 /** The answer of the world that an engine goes on in, and the worlds in which the call went otherwise. */
 export type Fork = Readonly<{
@@ -191,22 +189,18 @@ export class ReplayEngine {
     let followed = outcome;
     if (line.ret === undefined) {
       if (outcome.missing !== undefined && command !== undefined)
-        followed = this.branch(waysOf(site, command), outcome, (way) =>
-          callResult(line, name, site.context.id, this.predicted(line, entry, way), undefined),
-        );
+        followed = this.branch(line, name, entry, command, outcome);
     } else {
       if (outcome.missing !== undefined && command !== undefined)
         ({ predicted, open } = this.held(line, entry, command, predicted));
       if (command !== undefined && misses(outcome, line.ret)) {
         site.trusting = true;
         site.adoptedIova = recordedIova(entry, line);
-        followed = adopted(line.ret, outcome, decide(site, command));
-        if (open.length > 1 || (followed.missing ?? followed.rule) !== undefined)
-          followed = open[0] ?? followed;
-        if (open.length > 1)
-          this.divide(followed, open.slice(1), () =>
-            callResult(line, name, site.context.id, predicted, undefined),
-          );
+        followed = adopted(line.ret, outcome, decide(site, command), open);
+        if (open.length > 1) {
+          const result = callResult(line, name, site.context.id, predicted, undefined);
+          this.divide(followed, open.slice(1), () => result);
+        }
       } else {
         const left = command === undefined ? outcome : denied(site, command, outcome);
         followed = adopted(line.ret, outcome, left);
@@ -261,20 +255,25 @@ export class ReplayEngine {
   }
 
   /** The ways in which a call may have gone that cannot be told. Answers the outcome that this engine follows. */
-  private branch(ways: Outcome[], outcome: Outcome, answer: (way: Outcome) => CallResult): Outcome {
+  private branch(
+    line: IoctlLine,
+    name: string,
+    entry: IoctlEntry | undefined,
+    command: Command,
+    outcome: Outcome,
+  ): Outcome {
+    const ways = waysOf(this.site, command);
     if (!ways.some(({ events }) => events.length > 0)) return outcome;
     // Refused in a way that nobody modelled: the world stays, and so does the doubt.
     const own = ways.at(-1)?.rule === undefined ? undefined : ways.pop();
-    this.divide(own, ways, answer);
+    this.divide(own, ways, (way) =>
+      callResult(line, name, this.site.context.id, this.predicted(line, entry, way), undefined),
+    );
     return own ?? outcome;
   }
 
   /** This engine goes on in `own`; each of the others has an engine of its own. */
-  private divide(
-    own: Outcome | undefined,
-    ways: readonly Outcome[],
-    answer: (way: Outcome) => CallResult,
-  ): void {
+  private divide(own: Outcome | undefined, ways: readonly Outcome[], answer: (way: Outcome) => CallResult) {
     const others = ways.map((way) => {
       const engine = this.clone();
       engine.apply(way.events);

@@ -85,7 +85,7 @@ export class Hypotheses {
       this.divide(world, answers, result);
     }
     const given = this.hold(this.agreed(answers), answers);
-    this.rule(answers);
+    this.ruleOut(answers);
     if (line.ev === 'close' || line.ev === 'program' || line.ev === 'exit') this.leave();
     this.giveUp();
     return given;
@@ -128,9 +128,9 @@ export class Hypotheses {
   }
 
   /** Worlds in which a recorded result could not have been are no more, as long as there are others. */
-  private rule(answers: ReadonlyMap<Alternative, CallResult>): void {
+  private ruleOut(answers: ReadonlyMap<Alternative, CallResult>): void {
     if (this.crowded) return;
-    const fitting = this.worlds.filter((world) => answers.get(world)?.verdict !== 'diverging');
+    const fitting = this.worlds.filter((world) => !contradicts(answers.get(world)));
     if (fitting.length === 0 || fitting.length === this.worlds.length) return;
     this.worlds = fitting;
     if (this.settled) this.conclude();
@@ -258,6 +258,17 @@ export class Hypotheses {
 
 function isRecorded({ line }: CallResult): boolean {
   return (line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret) !== undefined;
+}
+
+/** What a recording says cannot have been; what it lacks says nothing. */
+function contradicts(result: CallResult | undefined): boolean {
+  if (result?.verdict !== 'diverging') return false;
+  const lacks = result.line.ev === 'ioctl' ? result.line.lacks : undefined;
+  if (lacks === undefined) return true;
+  const field = result.difference?.field;
+  if (field === 'out') return !lacks.out;
+  if (field === 'ptrOut') return !(lacks.second || lacks.secondOut);
+  return !(lacks.ret || lacks.errno);
 }
 
 function claims({ verdict }: CallResult): boolean {

@@ -103,7 +103,8 @@ const HANDLED: Partial<Record<CommandType, Readonly<{ field: string; succeeds: b
 /** How much the kernel did, as it wrote back; used only for what a call leaves that the model could not tell. */
 export function recordedHandled(entry: IoctlEntry | undefined, line: IoctlLine): number | undefined {
   const counted = entry === undefined ? undefined : HANDLED[entry.type];
-  if (counted === undefined || entry === undefined || counted.succeeds !== (line.ret === 0)) return undefined;
+  if (counted === undefined || entry === undefined || line.lacks?.out) return undefined;
+  if (counted.succeeds !== (line.ret === 0)) return undefined;
   const { offset } = fieldAt(entry.layout, counted.field);
   const word = Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 8), 'hex');
   return word.length < 4 ? undefined : word.readUInt32LE(0);

@@ -5,6 +5,9 @@ import { decide } from '../machines/decide.ts';
 import type { Site, Supposition } from '../machines/site.ts';
 import type { Comparison } from './compare.ts';
 
+/** No way is open. */
+export const CLOSED: readonly Outcome[] = [];
+
 const SUPPOSITIONS: readonly Supposition[] = ['granted', 'otherwise', 'refused'];
 
 /** Different outcomes only; where the fact cannot be supposed, there are none. A refusal comes last. */
@@ -88,9 +91,17 @@ export function misses(outcome: Outcome, ret: number): boolean {
 /**
  * What the world follows: the prediction where it fits. What the kernel did differently is adopted where it can: a call that
  * failed there leaves only what failing leaves; for one that succeeded there, `trusted` was decided with every unknown fact
- * taken as given.
+ * taken as given. Where several ways are `open`, or where trust leads nowhere, it is the first of them.
  */
-export function adopted(ret: number, outcome: Outcome, trusted: Outcome): Outcome {
+export function adopted(
+  ret: number,
+  outcome: Outcome,
+  trusted: Outcome,
+  open: readonly Outcome[] = CLOSED,
+): Outcome {
+  const [first] = open;
+  const refused = trusted.rule !== undefined || trusted.missing !== undefined;
+  if (first !== undefined && (open.length > 1 || refused)) return first;
   if (misses(outcome, ret)) return trusted.missing === undefined ? trusted : outcome;
   if (outcome.missing !== undefined) return trusted;
   return ret < 0 && outcome.rule === undefined ? DONE : outcome;
