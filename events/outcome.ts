@@ -28,28 +28,39 @@ export type Outcome = Readonly<{
   reply: Reply | undefined;
   /** Stores into the caller's struct that no single field describes (VFIO_IOMMU_GET_INFO). */
   raw: readonly Patch[] | undefined;
-  /** Rules that may have refused it instead, where nobody knows which did. */
-  others?: readonly RuleId[];
   /** Stores into the second buffer that the struct points to, or the bytes that a read returns. */
   buffer: readonly Patch[] | undefined;
+  /** Rules that may have refused it instead, where nobody knows which did. */
+  others: readonly RuleId[] | undefined;
 }>;
 
 const NO_EVENTS: readonly Event[] = [];
 
+/** The one place where outcomes are made: all have one hidden class, since the replay looks at a dozen of their fields a call. */
+function outcome(
+  ret: number,
+  rule: RuleId | undefined,
+  missing: string | undefined,
+  events: readonly Event[],
+  reply: Reply | undefined,
+  raw: readonly Patch[] | undefined,
+  buffer: readonly Patch[] | undefined,
+  others: readonly RuleId[] | undefined,
+): Outcome {
+  return { ret, rule, missing, events, reply, raw, buffer, others };
+}
+
 /** Success that changes nothing and writes nothing. */
-export const DONE: Outcome = {
-  ret: 0,
-  rule: undefined,
-  missing: undefined,
-  events: NO_EVENTS,
-  reply: undefined,
-  raw: undefined,
-  buffer: undefined,
-};
+export const DONE = done(NO_EVENTS);
 
 /** Success with its events and the fields written back. */
 export function done(events: readonly Event[], reply?: Reply, buffer?: readonly Patch[]): Outcome {
-  return { ret: 0, rule: undefined, missing: undefined, events, reply, raw: undefined, buffer };
+  return outcome(0, undefined, undefined, events, reply, undefined, buffer, undefined);
+}
+
+/** Success that stores these bytes into the caller's struct. */
+export function stored(raw: readonly Patch[]): Outcome {
+  return outcome(0, undefined, undefined, NO_EVENTS, undefined, raw, undefined, undefined);
 }
 
 /** Success whose return value is not 0. */
@@ -58,19 +69,19 @@ export function answer(
   events: readonly Event[] = NO_EVENTS,
   buffer?: readonly Patch[],
 ): Outcome {
-  return { ret, rule: undefined, missing: undefined, events, reply: undefined, raw: undefined, buffer };
+  return outcome(ret, undefined, undefined, events, undefined, undefined, buffer, undefined);
 }
 
 const refusals = new Map<RuleId, Outcome>();
 
 /** A refusal that leaves state and memory alone: one shared object per rule. */
 export function refuse(rule: RuleId): Outcome {
-  let outcome = refusals.get(rule);
-  if (outcome === undefined) {
-    outcome = refuseAfter(rule, NO_EVENTS);
-    refusals.set(rule, outcome);
+  let refusal = refusals.get(rule);
+  if (refusal === undefined) {
+    refusal = refuseAfter(rule, NO_EVENTS);
+    refusals.set(rule, refusal);
   }
-  return outcome;
+  return refusal;
 }
 
 /** A refusal after the state changed or after something was written back. */
@@ -80,7 +91,7 @@ export function refuseAfter(
   reply?: Reply,
   buffer?: readonly Patch[],
 ): Outcome {
-  return { ret: -1, rule, missing: undefined, events, reply, raw: undefined, buffer };
+  return outcome(-1, rule, undefined, events, reply, undefined, buffer, undefined);
 }
 
 /** A refusal by one of these rules, nobody knows which. */
@@ -90,10 +101,23 @@ export function refuseAny(
   reply?: Reply,
 ): Outcome {
   if (rule === undefined) throw new Error('invariant: a refusal has a rule');
-  return { ...refuseAfter(rule, events, reply), others };
+  return outcome(-1, rule, undefined, events, reply, undefined, undefined, others);
 }
 
 /** The result depends on a fact that the recording does not hold; `events` say what is not known any more. */
 export function undetermined(missing: string, events: readonly Event[] = NO_EVENTS): Outcome {
-  return { ret: 0, rule: undefined, missing, events, reply: undefined, raw: undefined, buffer: undefined };
+  return outcome(0, undefined, missing, events, undefined, undefined, undefined, undefined);
+}
+
+/** The same, but for what refused it. */
+export function refusedBy({ ret, missing, events, reply, raw, buffer }: Outcome, rule: RuleId): Outcome {
+  return outcome(ret, rule, missing, events, reply, raw, buffer, undefined);
+}
+
+/** The same, but for what happened. */
+export function leaving(
+  { ret, rule, missing, reply, raw, buffer, others }: Outcome,
+  events: readonly Event[],
+): Outcome {
+  return outcome(ret, rule, missing, events, reply, raw, buffer, others);
 }

@@ -1,6 +1,15 @@
 /** Deciders of the VFIO container ioctls that an iommufd answers for its compat IOAS (vfio_compat.c). */
 import type { Event } from '../events/event.ts';
-import { answer, DONE, done, type Outcome, type Patch, refuse, refuseAfter } from '../events/outcome.ts';
+import {
+  answer,
+  DONE,
+  done,
+  type Outcome,
+  type Patch,
+  refuse,
+  refuseAfter,
+  stored,
+} from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { U64_MAX } from '../events/u64.ts';
 import type {
@@ -93,7 +102,7 @@ export function decideVfioIommuGetInfo(site: Site, command: VfioIommuGetInfo): O
   head.setUint32(16, argsz >= total ? 24 : 0, true);
   raw.push({ at: 0, bytes: new Uint8Array(head.buffer, 0, Math.min(argsz, 24)) });
   const fault = raw.some(({ at, bytes }) => !canWrite(site.space, site.arg + at, bytes.length));
-  return fault ? refuse('respond/fault') : { ...DONE, raw };
+  return fault ? refuse('respond/fault') : stored(raw);
 }
 
 function words(...values: number[]): Uint8Array {

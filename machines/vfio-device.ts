@@ -6,7 +6,7 @@ import type {
   DeviceGetInfo,
 } from '../events/device-command.ts';
 import type { Event } from '../events/event.ts';
-import { DONE, done, type Outcome, refuse, refuseAfter } from '../events/outcome.ts';
+import { DONE, done, type Outcome, refuse, refuseAfter, stored } from '../events/outcome.ts';
 import type { RuleId } from '../events/rules.ts';
 import { canRead, canWrite } from './address-space.ts';
 import { planAttach, planDetach, planReplace } from './attachment.ts';
@@ -180,13 +180,10 @@ export function decideDeviceGetInfo(site: Site, command: DeviceGetInfo): Outcome
   const view = new DataView(new ArrayBuffer(INFO_SIZE));
   view.setUint32(8, PCI_REGIONS, true);
   view.setUint32(12, PCI_IRQS, true);
-  return {
-    ...DONE,
-    raw: [
-      { at: 4, bytes: new Uint8Array(1), unknowable: true },
-      { at: 5, bytes: new Uint8Array(view.buffer, 5, length - 5) },
-    ],
-  };
+  return stored([
+    { at: 4, bytes: new Uint8Array(1), unknowable: true },
+    { at: 5, bytes: new Uint8Array(view.buffer, 5, length - 5) },
+  ]);
 }
 
 /** What closing a VFIO device file undoes: PASIDs ascending, the RID, the binding. */

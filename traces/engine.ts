@@ -225,6 +225,7 @@ export class ReplayEngine {
     const { contradiction: difference, open } = heldAgainst(
       site,
       command,
+      line.ret ?? 0,
       (way) => this.predicted(line, entry, way).difference,
     );
     return { predicted: difference === undefined ? predicted : { ...predicted, difference }, open };

@@ -2,7 +2,7 @@
 
 import type { Event } from '../events/event.ts';
 import { hex } from '../events/hex.ts';
-import { DONE, type Outcome, refuse, UNKNOWABLE, undetermined } from '../events/outcome.ts';
+import { answer, DONE, type Outcome, refuse, UNKNOWABLE, undetermined } from '../events/outcome.ts';
 import { errnoOf } from '../events/rules.ts';
 import { USER_TOP } from '../machines/address-space.ts';
 import { decide } from '../machines/decide.ts';
@@ -32,7 +32,7 @@ const EBADF = 9;
 const FILE_FD_OFFSET = 12; // of struct iommu_ioas_map_file
 
 /** The call names no open descriptor: EBADF, before any rule. */
-export const BAD_DESCRIPTOR: Outcome = { ...DONE, ret: -1 };
+export const BAD_DESCRIPTOR: Outcome = answer(-1);
 
 /** The name of the errno of an outcome; undefined where the call succeeded. */
 export function errnoNameOf(outcome: Outcome): string | undefined {

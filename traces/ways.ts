@@ -1,6 +1,6 @@
 /** How a call may have gone that a missing fact leaves open, and which of it a recorded result leaves. */
 import type { Command } from '../events/command.ts';
-import { DONE, type Outcome } from '../events/outcome.ts';
+import { DONE, leaving, type Outcome, refusedBy } from '../events/outcome.ts';
 import { decide } from '../machines/decide.ts';
 import type { Site, Supposition } from '../machines/site.ts';
 import type { Comparison } from './compare.ts';
@@ -35,10 +35,14 @@ export type Held = Readonly<{
   open: readonly Outcome[];
 }>;
 
-/** Holds a recorded answer against every way; `compare` as for a prediction. */
+/** The likeliest way to fail first: one is enough. */
+const TO_FAIL: readonly Supposition[] = ['refused', 'granted', 'otherwise'];
+
+/** Holds a recorded answer (`ret`) against every way; `compare` as for a prediction. */
 export function heldAgainst(
   site: Site,
   command: Command,
+  ret: number,
   compare: (outcome: Outcome) => Comparison | undefined,
 ): Held {
   const supposed = new Set<string>();
@@ -46,19 +50,22 @@ export function heldAgainst(
   const open: Outcome[] = [];
   let complete = true;
   let fits = false;
+  const test = (way: Outcome): void => {
+    const difference = compare(way);
+    if (difference !== undefined) differences.push(difference);
+    else fits = true;
+    if (difference === undefined && way.rule === undefined) open.push(way);
+  };
   site.supposed = supposed;
   site.checking = true;
-  for (const supposition of SUPPOSITIONS) {
+  for (const supposition of ret < 0 ? TO_FAIL : SUPPOSITIONS) {
+    if (fits && ret < 0) break;
     site.supposing = supposition;
     const way = decide(site, command);
     if (way.missing !== undefined || supposed.size > 1) complete = false;
     if (way.missing !== undefined) continue;
-    for (const rule of [way.rule, ...(way.others ?? [])]) {
-      const difference = compare({ ...way, rule });
-      if (difference !== undefined) differences.push(difference);
-      else fits = true;
-      if (difference === undefined && rule === undefined) open.push(way);
-    }
+    test(way);
+    for (const rule of way.others ?? []) test(refusedBy(way, rule));
   }
   site.supposing = undefined;
   site.supposed = undefined;
@@ -80,7 +87,7 @@ export function denied(site: Site, command: Command, outcome: Outcome): Outcome 
   site.supposing = 'denied';
   const refused = decide(site, command);
   site.supposing = undefined;
-  return refused.missing === undefined ? { ...outcome, events: refused.events } : outcome;
+  return refused.missing === undefined ? leaving(outcome, refused.events) : outcome;
 }
 
 /** The kernel accepted what the model refused or could not tell. */
