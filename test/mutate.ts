@@ -25,6 +25,10 @@ const MEMORY_MIB = 700;
 /** The examples; what reads documents or whole folders of recordings is left out. */
 const EXAMPLES = [
   'address-space',
+  'adrift',
+  'cached-value',
+  'refused-replace',
+  'vtd-nested',
   'access',
   'access-rw',
   'area',

@@ -176,11 +176,8 @@ export class Instrumenter {
     if (!/^[\w.]*(events|residue|patches|buffer|areas|parts|captures)\.push\(/.test(this.textOf(node)))
       return;
     const id = this.mutant(node, 'forget an event');
-    this.insertions.push({
-      at: node.start,
-      text: `if (${SWITCH} !== ${id}) `,
-      order: this.insertions.length,
-    });
+    // In braces: an else may follow.
+    this.wrap(node, `{ if (${SWITCH} !== ${id}) `, ' }');
   }
 }
 
