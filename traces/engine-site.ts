@@ -54,6 +54,8 @@ export class EngineSite implements Site {
   newFd = -1;
   trusting = false;
   supposing: Supposition | undefined = undefined;
+  supposed: Set<string> | undefined = undefined;
+  checking = false;
   adoptedIova: bigint | undefined = undefined;
   handled: number | undefined = undefined;
   /** The struct's bytes before the call. */
