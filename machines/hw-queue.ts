@@ -7,7 +7,7 @@ import { refusesPinAlignment } from './access.ts';
 import { type PinnedRange, planPin } from './access-pins.ts';
 import { pagesAt } from './mapping.ts';
 import { freeId, mustBe, objectOf, type Viommu } from './objects.ts';
-import { canRespond, type Failure, failed, isFailure, type Site, supposition } from './site.ts';
+import { canRespond, type Failure, failed, isFailure, type Site, unless } from './site.ts';
 import { heldPage } from './user-page.ts';
 
 const PAGE = 4096n;
@@ -80,6 +80,8 @@ function pinQueue(
   return contiguity(site, range) ?? { range, last: start + pageLength - 1n };
 }
 
+const CONTIGUITY = 'the physical contiguity of the pinned pages';
+
 /** Physical contiguity is not recorded: one page always is, huge pages are within themselves. */
 function contiguity(site: Site, range: PinnedRange): Failure | undefined {
   let previous: { key: string; page: number; compound: boolean } | undefined;
@@ -91,24 +93,10 @@ function contiguity(site: Site, range: PinnedRange): Failure | undefined {
         throw new Error(`invariant: page ${index} of pages object ${part.pagesId} was just pinned`);
       if (previous !== undefined) {
         const follows = page.key === previous.key && page.page === previous.page + 1;
-        if (!(follows && page.compound)) return scattered(site);
+        if (!(follows && page.compound)) return unless(site, CONTIGUITY, 'hw-queue-alloc/contiguity');
       }
       previous = page;
     }
   }
   return undefined;
-}
-
-function scattered(site: Site): Failure | undefined {
-  if (site.trusting) return undefined;
-  const missing = 'the physical contiguity of the pinned pages';
-  switch (supposition(site, missing)) {
-    case 'refused':
-    case 'denied':
-      return { rule: 'hw-queue-alloc/contiguity' };
-    case undefined:
-      return { missing };
-    default:
-      return undefined;
-  }
 }

@@ -13,7 +13,7 @@ import { areaAt, firstIntersecting } from './area-tree.ts';
 import { holesOf, intersectsAny } from './intervals.ts';
 import { ALLOWED_UNKNOWN, pagesAt } from './mapping.ts';
 import { type Ioas, mustBe, objectOf } from './objects.ts';
-import { type Failure, failed, isFailure, type Site, supposition } from './site.ts';
+import { type Failure, failed, isFailure, type Site, unless } from './site.ts';
 import { currentPage, heldPage, type PageIdentity, samePage } from './user-page.ts';
 import { type Context, openFileAt } from './world.ts';
 
@@ -35,16 +35,7 @@ function mayBeAllowed(ioas: Ioas, start: bigint, last: bigint): boolean {
 
 /** Why a reservation that areas allow may yet fail: allowed ranges that nobody knows. */
 export function unsureReservation(site: Site, ioas: Ioas, start: bigint, last: bigint): Failure | undefined {
-  if (!mayBeAllowed(ioas, start, last) || site.trusting) return undefined;
-  switch (supposition(site, ALLOWED_UNKNOWN)) {
-    case 'refused':
-    case 'denied':
-      return { rule: 'reserve/in-use' };
-    case undefined:
-      return { missing: ALLOWED_UNKNOWN };
-    default:
-      return undefined;
-  }
+  return mayBeAllowed(ioas, start, last) ? unless(site, ALLOWED_UNKNOWN, 'reserve/in-use') : undefined;
 }
 
 /** iommufd_test_add_reserved(). */

@@ -83,6 +83,20 @@ export function canRespond(site: Site): boolean {
 /** Why something could not be done: a rule, or one of several, nobody knows which; or a fact that is missing. */
 export type Failure = Readonly<{ rule: RuleId; others?: readonly RuleId[] } | { missing: string }>;
 
+/** What becomes of a call that `rule` refuses where the fact is against it; undefined where it goes on. */
+export function unless(site: Site, fact: string, rule: RuleId): Failure | undefined {
+  if (site.trusting) return undefined;
+  switch (supposition(site, fact)) {
+    case 'refused':
+    case 'denied':
+      return { rule };
+    case undefined:
+      return { missing: fact };
+    default:
+      return undefined;
+  }
+}
+
 /** The outcome of a failure that leaves nothing behind but `events`. */
 export function failed(failure: Failure, events: readonly Event[] = []): Outcome {
   if ('missing' in failure) return undetermined(failure.missing);
