@@ -33,11 +33,15 @@ export type Predicted = Readonly<{
   difference: Comparison | undefined;
 }>;
 
+/** Whether the line tells the result of its call. */
+export function isRecorded(line: CallLine): boolean {
+  return (line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret) !== undefined;
+}
+
 function verdictOf(line: CallLine, { outcome, difference }: Predicted): Verdict {
   // What is not known can still be told apart from what cannot be.
   if (outcome.missing !== undefined) return difference === undefined ? 'undetermined' : 'diverging';
-  const recorded = line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret;
-  if (recorded === undefined) return 'predicted';
+  if (!isRecorded(line)) return 'predicted';
   return difference === undefined ? 'conforming' : 'diverging';
 }
 

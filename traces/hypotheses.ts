@@ -4,7 +4,7 @@
  * always. So answers are provisional as long as there are several worlds; see revised().
  */
 import { type DmaOutcome, decideDma } from '../machines/dma.ts';
-import { type CallResult, doubtful } from './call-result.ts';
+import { type CallResult, doubtful, isRecorded } from './call-result.ts';
 import { dmaAccess } from './dma-line.ts';
 import { sameDma } from './dma-result.ts';
 import type { ReplayEngine } from './engine.ts';
@@ -123,7 +123,7 @@ export class Hypotheses {
 
   private hold(given: CallResult | undefined, answers: Map<Alternative, CallResult>): CallResult | undefined {
     // A recorded result is no prediction: what it tells is for the calls that follow.
-    if (given !== undefined && !this.settled && !isRecorded(given)) this.held.push({ given, answers });
+    if (given !== undefined && !this.settled && !isRecorded(given.line)) this.held.push({ given, answers });
     return given;
   }
 
@@ -185,7 +185,7 @@ export class Hypotheses {
     const reason =
       outcome.missing === undefined
         ? `which descriptor call ${line.seq} handed out`
-        : isRecorded(result)
+        : isRecorded(result.line)
           ? `how call ${line.seq} went: ${outcome.missing}`
           : `whether call ${line.seq} succeeded: ${outcome.missing}`;
     this.disputed.set(context, reason);
@@ -254,10 +254,6 @@ export class Hypotheses {
     this.crowded = false;
     this.disputed.clear();
   }
-}
-
-function isRecorded({ line }: CallResult): boolean {
-  return (line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret) !== undefined;
 }
 
 /** What a recording says cannot have been; what it lacks says nothing. */
