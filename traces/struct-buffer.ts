@@ -1,17 +1,12 @@
 /** A reusable buffer for the bytes of a struct: hex in, a view of which everything past the bytes reads as zero. */
+import { rawBuffer } from './raw-buffer.ts';
 
 /** Bytes: whole words. */
 const CAPACITY = 8192;
 const WORD = 4;
 
-/** Buffer.write() and toString() with 'hex' spend as much time again on finding out that it is hex. */
-type HexBuffer = Buffer & {
-  hexWrite(hex: string, offset: number, length: number): number;
-  hexSlice(start: number, end: number): string;
-};
-
 export class StructBuffer {
-  bytes = Buffer.alloc(CAPACITY) as HexBuffer;
+  bytes = rawBuffer(CAPACITY);
   view: DataView = new DataView(this.bytes.buffer, this.bytes.byteOffset, CAPACITY);
   /** Bytes that the recording holds. */
   length = 0;
@@ -68,7 +63,7 @@ export class StructBuffer {
   }
 
   private grow(length: number): void {
-    this.bytes = Buffer.alloc(2 * WORD * Math.ceil(length / WORD)) as HexBuffer;
+    this.bytes = rawBuffer(2 * WORD * Math.ceil(length / WORD));
     this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
     this.length = 0;
   }

@@ -1,7 +1,8 @@
 /** The body of a probe event as text: `(function+0x4/0x166) cmd=0x3b81 w0=0xc …`. */
+import { rawBuffer } from '../raw-buffer.ts';
 import type { ProbeFetch, SecondFetch } from './kernel-event.ts';
 import { isWord, lowHalf, wordEnd, writeLittleEndian } from './memory-order.ts';
-import { begins, codesOf, type TextBuffer } from './text-match.ts';
+import { begins, codesOf } from './text-match.ts';
 
 export type ProbePlace = Readonly<{ probed: string; returns: boolean; fields: string }>;
 
@@ -78,7 +79,7 @@ const MARK = 2;
 const WORD_DIGITS = 16;
 
 /** Where the digits of a struct are put together. */
-const words = Buffer.alloc(STRUCT.length * WORD_DIGITS) as TextBuffer;
+const words = rawBuffer(STRUCT.length * WORD_DIGITS);
 
 // The words fetched last: what the return probe finds is mostly what the entry probe found.
 let lastText = '~';
