@@ -4,6 +4,7 @@ import type { Command, CommandType, StructCommand } from '../events/command.ts';
 import { hex } from '../events/hex.ts';
 import * as numbers from '../events/ioctl-number.ts';
 import type { Decode, StructLayout } from './decode-struct.ts';
+import { HEX_DIGIT } from './hex-digit.ts';
 import { commandDecoders, commandLayouts } from './uapi/registry.ts';
 
 export type IoctlEntry = Readonly<{
@@ -99,5 +100,5 @@ export function numberOf(text: string): number {
 
 /** Value of a hex digit by its character code; the reader has checked that it is one. */
 function digit(code: number): number {
-  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
+  return HEX_DIGIT[code] as number;
 }

@@ -2,6 +2,7 @@
  * Where the scanner is in a block of lines, and what it passes over there: texts, numbers, hexadecimal digits. One scan at a time,
  * and nothing to allocate for it.
  */
+import { HEX_DIGIT } from './hex-digit.ts';
 import type { HexBytes, HexNumber } from './recording.ts';
 import { SLOT_BYTES, scannedBytes, scannedPairs } from './scanned-struct.ts';
 
@@ -18,10 +19,6 @@ const INT_MAX = 0x7fff_ffff;
 const REFUSED = -1;
 
 const HEX = '0123456789abcdefABCDEF';
-/** By the character: the value of a hexadecimal digit, or -1. */
-const hexValue = new Int8Array(256).fill(-1);
-for (const digit of HEX) hexValue[digit.charCodeAt(0)] = Number.parseInt(digit, 16);
-
 /** By two characters as one little-endian number: the byte that they are in hexadecimal digits, or -1. */
 const hexPairValue = new Int16Array(65536).fill(-1);
 for (const high of HEX) {
@@ -105,7 +102,7 @@ export function hexNumber(): HexNumber | undefined {
   let end = from + 2;
   let value = 0;
   for (;;) {
-    const digit = hexValue[bytes[end] as number] as number;
+    const digit = HEX_DIGIT[bytes[end] as number] as number;
     if (digit < 0) break;
     value = value * 16 + digit;
     end++;

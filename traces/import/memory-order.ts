@@ -1,10 +1,5 @@
 /** Hexadecimal numbers as a trace prints them, and the bytes that they are in memory. */
-
-const DIGIT = new Int8Array(128).fill(-1);
-for (let value = 0; value < 16; value++) {
-  DIGIT[value.toString(16).charCodeAt(0)] = value;
-  DIGIT[value.toString(16).toUpperCase().charCodeAt(0)] = value;
-}
+import { HEX_DIGIT } from '../hex-digit.ts';
 
 const WORD_DIGITS = 16;
 const ZERO = 0x30;
@@ -14,7 +9,7 @@ const BYTE_DIGITS = 2;
 /** Whether text[from, to) is one to sixteen hexadecimal digits. */
 export function isWord(text: string, from: number, to: number): boolean {
   if (to <= from || to - from > WORD_DIGITS) return false;
-  for (let at = from; at < to; at++) if ((DIGIT[text.charCodeAt(at)] ?? -1) < 0) return false;
+  for (let at = from; at < to; at++) if ((HEX_DIGIT[text.charCodeAt(at)] ?? -1) < 0) return false;
   return true;
 }
 
@@ -27,7 +22,7 @@ export function wordEnd(codes: Uint8Array, from: number, to: number): number {
   for (; at < to; at++) {
     const code = codes[at] as number;
     if (code === SPACE) break;
-    if ((DIGIT[code] ?? -1) < 0) return -1;
+    if ((HEX_DIGIT[code] ?? -1) < 0) return -1;
   }
   return at > from && at - from <= WORD_DIGITS ? at : -1;
 }
@@ -36,7 +31,7 @@ export function wordEnd(codes: Uint8Array, from: number, to: number): number {
 export function lowHalf(codes: Uint8Array, from: number, to: number): number {
   let value = 0;
   for (let at = Math.max(from, to - WORD_DIGITS / 2); at < to; at++)
-    value = value * 16 + (DIGIT[codes[at] as number] as number);
+    value = value * 16 + (HEX_DIGIT[codes[at] as number] as number);
   return value;
 }
 
@@ -79,12 +74,12 @@ export function u32At(bytes: string, at: number): number | undefined {
 }
 
 function nibble(text: string, at: number): number {
-  return DIGIT[text.charCodeAt(at)] as number;
+  return HEX_DIGIT[text.charCodeAt(at)] as number;
 }
 
 /** The signed value of a 64-bit return in hexadecimal digits: small negative numbers are errnos. */
 export function signedReturn(digits: string): number {
-  if (digits.length === WORD_DIGITS && (DIGIT[digits.charCodeAt(0)] as number) >= 8)
+  if (digits.length === WORD_DIGITS && (HEX_DIGIT[digits.charCodeAt(0)] as number) >= 8)
     return Number.parseInt(digits.slice(8), 16) | 0;
   return Number.parseInt(digits, 16);
 }
