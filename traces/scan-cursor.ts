@@ -31,8 +31,12 @@ const WORD = 4;
 /** Text to be compared four characters at a time. */
 export type Expected = Readonly<{ length: number; words: Int32Array; rest: number; restMask: number }>;
 
+/** No look goes further beyond the end of a line: the longest text that is expected, and a word. */
+let margin = 0;
+
 export function ascii(text: string): Expected {
   const { length } = text;
+  margin = Math.max(margin, length + WORD);
   const padded = Buffer.alloc(length + WORD);
   padded.write(text, 'latin1');
   const words = Int32Array.from({ length: Math.floor(length / WORD) }, (_, i) =>
@@ -41,9 +45,6 @@ export function ascii(text: string): Expected {
   const rest = padded.readInt32LE(words.length * WORD);
   return { length, words, rest, restMask: (1 << (8 * (length % WORD))) - 1 };
 }
-
-/** No look goes further beyond the end of a line: the longest text that is expected, and a word. */
-const MARGIN = 24;
 
 // One scan at a time, and nothing to allocate for it: the bytes of a block of lines and its text, which holds a character for
 // each byte; where in them the scan is; from where on a line may end too close to the end of the block.
@@ -167,7 +168,7 @@ export function goTo(blockText: string, block: Uint8Array, from: number): boolea
     bytes = block;
     view = new DataView(block.buffer, block.byteOffset, block.length);
     text = blockText;
-    limit = blockText.lastIndexOf('\n', block.length - MARGIN - 1);
+    limit = blockText.lastIndexOf('\n', block.length - margin - 1);
   }
   at = from;
   return from < limit;

@@ -5,17 +5,7 @@
  */
 import { fdKinds } from './field.ts';
 import { type IoctlDraft, ioctlLine } from './ioctl-line.ts';
-import type {
-  CloseLine,
-  FdKind,
-  HexBytes,
-  HexNumber,
-  IoctlLine,
-  PollLine,
-  ReadLine,
-  VmasLine,
-  WriteLine,
-} from './recording.ts';
+import type { FdKind, HexBytes, HexNumber, IoctlLine, RecordedLine } from './recording.ts';
 import {
   ascii,
   count,
@@ -32,11 +22,9 @@ import {
   repeats,
   small,
 } from './scan-cursor.ts';
+import { scanFact, scanProgram } from './scan-fact.ts';
 import { scanFile, scanVmas } from './scan-memory.ts';
 import { keepScanned, outSlotAt, SLOT_BYTES, takeSlot } from './scanned-struct.ts';
-
-/** What the scanner knows. */
-export type ScannedLine = IoctlLine | ReadLine | WriteLine | PollLine | CloseLine | VmasLine;
 
 /** What stands before each value. */
 const BEFORE = {
@@ -209,20 +197,21 @@ type QueueDraft = {
   dur?: number;
 };
 
-function scanOther(seq: number, ns: number): ScannedLine | undefined {
+function scanOther(seq: number, ns: number): RecordedLine | undefined {
   if (!passes(BEFORE.ev)) return undefined;
   if (passes(BEFORE.vmas)) {
     const vmas = scanVmas();
     return vmas && { seq, ns, pid: caller.pid, tid: caller.tid, ev: 'vmas', vmas };
   }
   const ev = oneOf(QUEUE_EVENTS);
-  if (ev === undefined || !passes(BEFORE.fd)) return undefined;
+  if (ev === undefined) return scanFact({ seq, ns, pid: caller.pid, tid: caller.tid });
+  if (!passes(BEFORE.fd)) return undefined;
   const fd = small();
   if (fd < 0 || !passes(BEFORE.kind)) return undefined;
   const kind = oneOf(KINDS);
   if (kind === undefined) return undefined;
   const line: QueueDraft = { seq, ns, pid: caller.pid, tid: caller.tid, ev, fd, kind };
-  return askedOfQueue(line) && result(line) && answeredByQueue(line) ? (line as ScannedLine) : undefined;
+  return askedOfQueue(line) && result(line) && answeredByQueue(line) ? (line as RecordedLine) : undefined;
 }
 
 /** How much is asked for; false where it is not as expected. */
@@ -259,19 +248,24 @@ function answeredByQueue(line: QueueDraft): boolean {
  * The line that begins at `from` of a block of lines, whose text has a character for each of its bytes; undefined where
  * parseLine() has to read it. See scannedTo().
  */
-export function scanLine(text: string, block: Uint8Array, from: number): ScannedLine | undefined {
+export function scanLine(text: string, block: Uint8Array, from: number): RecordedLine | undefined {
   if (block !== caller.block) {
     caller.block = block;
     caller.length = 0;
   }
-  if (!goTo(text, block, from) || !passes(BEFORE.seq)) return undefined;
+  if (!goTo(text, block, from)) return undefined;
+  const line = passes(BEFORE.seq) ? scanCall() : scanProgram();
+  return line !== undefined && passes(END) ? line : undefined;
+}
+
+/** From the sequence number on. */
+function scanCall(): RecordedLine | undefined {
   const seq = count();
   if (seq < 0 || !passes(BEFORE.ns)) return undefined;
   const ns = count();
   const same = caller.length > 0 && repeats(caller.from, caller.length);
   if (ns < 0 || !(same || readCaller())) return undefined;
-  const line = caller.length > 0 ? scanIoctl(seq, ns) : scanOther(seq, ns);
-  return line !== undefined && passes(END) ? line : undefined;
+  return caller.length > 0 ? scanIoctl(seq, ns) : scanOther(seq, ns);
 }
 
 /** Where the line after the one that was scanned begins. */
