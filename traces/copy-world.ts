@@ -28,9 +28,15 @@ function copyWith(
 ): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(copyValue);
-  if (value instanceof Map) return new Map([...value].map(([key, one]) => [key, copyValue(one)]));
+  if (value instanceof Map) return copyMap(value, copyValue);
   if (value instanceof Set) return new Set(value);
   return Object.getPrototypeOf(value) === Object.prototype ? copyObject(value) : value;
+}
+
+function copyMap(map: ReadonlyMap<unknown, unknown>, copyValue: (value: unknown) => unknown) {
+  const copy = new Map<unknown, unknown>();
+  for (const [key, value] of map) copy.set(key, copyValue(value));
+  return copy;
 }
 
 function plainCopy(value: object): object {
@@ -41,7 +47,8 @@ function plainCopy(value: object): object {
 
 type Copier = (value: object, copyValue: (value: unknown) => unknown) => object;
 
-const copiers = new Map<string, Copier>();
+/** By the first of their names: those that begin with it. */
+const copiers = new Map<string | undefined, { names: readonly string[]; copy: Copier }[]>();
 
 /**
  * Copies objects with these fields, by an object literal: V8 gives the copy the hidden class of the original then. Copies of other
@@ -49,13 +56,17 @@ const copiers = new Map<string, Copier>();
  */
 function copierOf(value: object): Copier {
   const names = Object.keys(value);
-  const key = names.join();
-  let copier = copiers.get(key);
-  if (copier === undefined) {
-    const fields = names.map((name) => `${JSON.stringify(name)}:copyValue(value[${JSON.stringify(name)}])`);
-    // Generated from the names of our own fields, never from input; see decoder().
-    copier = new Function('value', 'copyValue', `return {${fields.join()}};`) as Copier;
-    copiers.set(key, copier);
-  }
-  return copier;
+  const begun = copiers.get(names[0]) ?? [];
+  for (const known of begun) if (isSame(known.names, names)) return known.copy;
+  const fields = names.map((name) => `${JSON.stringify(name)}:copyValue(value[${JSON.stringify(name)}])`);
+  // Generated from the names of our own fields, never from input; see decoder().
+  const copy = new Function('value', 'copyValue', `return {${fields.join()}};`) as Copier;
+  copiers.set(names[0], [...begun, { names, copy }]);
+  return copy;
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let at = 0; at < some.length; at++) if (some[at] !== others[at]) return false;
+  return true;
 }

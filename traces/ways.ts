@@ -1,4 +1,5 @@
 /** How a call may have gone that a missing fact leaves open, and which of it a recorded result leaves. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from '../events/command.ts';
 import { DONE, leaving, type Outcome, refusedBy } from '../events/outcome.ts';
 import { decide } from '../machines/decide.ts';
@@ -115,12 +116,11 @@ export function adopted(
 }
 
 function different(outcomes: readonly Outcome[]): Outcome[] {
-  if (outcomes.length < 2) return [...outcomes];
-  return [...new Map(outcomes.map((outcome) => [keyOf(outcome), outcome])).values()];
+  return outcomes.filter(
+    (outcome, index) => !outcomes.slice(0, index).some((other) => alike(outcome, other)),
+  );
 }
 
-function keyOf({ ret, rule, events }: Outcome): string {
-  return JSON.stringify([ret, rule, events], (_name, value: unknown) =>
-    typeof value === 'bigint' ? `${value}n` : value,
-  );
+function alike(one: Outcome, other: Outcome): boolean {
+  return one.ret === other.ret && one.rule === other.rule && isDeepStrictEqual(one.events, other.events);
 }
