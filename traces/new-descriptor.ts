@@ -5,6 +5,7 @@ import { openFileAt, type Process, type World } from '../machines/world.ts';
 import { fieldAt } from './decode-struct.ts';
 import { allTestEntries, type IoctlEntry, nativeIoctls } from './ioctl-table.ts';
 import type { FdKind, IoctlLine, RecordedLine } from './recording.ts';
+import { isScanned, outSlotAt, scannedView } from './scanned-struct.ts';
 
 /** The operation word of CREATE_ACCESS, as hex. */
 const CREATE_ACCESS_OP = '05000000';
@@ -42,7 +43,7 @@ export function newDescriptor(
   if (line.nextFd !== undefined) return line.nextFd;
   if (field !== '' && line.out !== undefined) {
     const { offset } = fieldAt(entry.layout, field);
-    return Buffer.from(line.out.slice(offset * 2, offset * 2 + 8), 'hex').readInt32LE(0);
+    return descriptorAt(line, line.out, offset);
   }
   let fd = 0;
   while (process.fds.has(fd) || process.foreign.has(fd)) fd++;
@@ -120,5 +121,11 @@ export function issuedBy(line: IoctlLine): number {
   const field = entry === undefined ? undefined : FIELD.get(entry.type);
   if (entry === undefined || field === undefined) return -1;
   const { offset } = fieldAt(entry.layout, field);
-  return Buffer.from(line.out.slice(offset * 2, offset * 2 + 8), 'hex').readInt32LE(0);
+  return descriptorAt(line, line.out, offset);
+}
+
+/** The word that the kernel wrote at an offset (bytes) of the line's struct. */
+function descriptorAt(line: IoctlLine, out: string, offset: number): number {
+  if (isScanned(line)) return scannedView.getInt32(outSlotAt(line.seq) + offset, true);
+  return Buffer.from(out.slice(offset * 2, offset * 2 + 8), 'hex').readInt32LE(0);
 }
