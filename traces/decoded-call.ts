@@ -69,13 +69,15 @@ export function decodeCall(line: CallLine): DecodedCall {
   }
 }
 
+/** The bytes of the call in work. */
+const struct = new StructBuffer();
+
 function decodeIoctl(line: IoctlLine): DecodedCall {
   const number = Number(line.req);
   const entry = entryOfLine(line);
   if (entry !== undefined) {
-    const buffer = new StructBuffer();
-    buffer.load(line.in);
-    const { type: _type, ...fields } = entry.decode(buffer.view);
+    struct.load(line.in);
+    const { type: _type, ...fields } = entry.decode(struct.view);
     return { name: entry.name, type: entry.type, layout: entry.layout, fields: scalars(fields) };
   }
   const value = number === VFIO_CHECK_EXTENSION || number === VFIO_SET_IOMMU;

@@ -366,8 +366,8 @@ export class ReplayEngine {
   /** Applies the events; answers the invariant that broke, if one did. */
   private follow(outcome: Outcome): string | undefined {
     this.apply(outcome.events, outcome);
-    const broken = outcome.events.find((event) => event.type === 'InvariantBroken');
-    return broken?.type === 'InvariantBroken' ? broken.invariant : undefined;
+    for (const event of outcome.events) if (event.type === 'InvariantBroken') return event.invariant;
+    return undefined;
   }
 
   /** After an invariant broke nothing is claimed of the context; only descriptors are followed. */
