@@ -44,4 +44,12 @@ describe('LineQueue', () => {
       Array.from({ length: 370 }, (_, index) => index + 30),
     );
   });
+
+  it('shows no more than it is to be seen ahead, and hands out the rest all the same', () => {
+    const queue = new LineQueue(3);
+    for (let seq = 0; seq < 5; seq++) queue.push(line(seq), seq);
+    expect([...queue]).toEqual([0, 1, 2].map(line));
+    expect(queue.first(4)).toEqual([0, 1, 2, 3].map(line));
+    expect([...Array(5)].map(() => queue.shift())).toEqual([0, 1, 2, 3, 4].map(line));
+  });
 });

@@ -8,7 +8,13 @@ export class LineQueue implements Iterable<RecordedLine> {
   private lines: (RecordedLine | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined);
   private numbers: number[] = new Array(FIRST_CAPACITY).fill(0);
   private head = 0;
+  private readonly ahead: number;
   length = 0;
+
+  /** Whoever goes through the queue sees the first `ahead` lines of it. */
+  constructor(ahead = Number.POSITIVE_INFINITY) {
+    this.ahead = ahead;
+  }
 
   push(line: RecordedLine, lineNumber: number): void {
     if (this.length === this.lines.length) this.grow();
@@ -30,10 +36,8 @@ export class LineQueue implements Iterable<RecordedLine> {
   /** The first lines, `count` of them at most. */
   first(count: number): RecordedLine[] {
     const found: RecordedLine[] = [];
-    for (const line of this) {
-      if (found.length === count) break;
+    for (let line = this.at(0); line !== undefined && found.length < count; line = this.at(found.length))
       found.push(line);
-    }
     return found;
   }
 
@@ -48,7 +52,9 @@ export class LineQueue implements Iterable<RecordedLine> {
   }
 
   *[Symbol.iterator](): Generator<RecordedLine, void, undefined> {
-    for (let index = 0; index < this.length; index++) yield this.lines[this.placeOf(index)] as RecordedLine;
+    const { ahead } = this;
+    for (let index = 0; index < this.length && index < ahead; index++)
+      yield this.lines[this.placeOf(index)] as RecordedLine;
   }
 
   private placeOf(index: number): number {

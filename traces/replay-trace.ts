@@ -57,6 +57,13 @@ export type ReplayOptions = SessionOptions &
 /** Lines that the engine is told ahead; without results, more of them are needed to tell which descriptors there are. */
 const LOOKAHEAD = 32;
 const LOOKAHEAD_BLIND = 512;
+/** Calls that overlap. */
+const WINDOW = 32;
+/**
+ * Lines are read and replayed by as many: line by line, both would push each other's code out of the processor's caches. With the
+ * lines before them, there are slots for their structs; see scanned-struct.ts.
+ */
+const BATCH = 32;
 
 export type ReplayReceiver = Readonly<{
   /** A header was read; recordings written one after another into one file have several. */
@@ -153,7 +160,7 @@ class TraceReplay {
   private readonly receiver: ReplayReceiver;
   private readonly until: number;
   private readonly lookahead: number;
-  private readonly upcoming = new LineQueue();
+  private readonly upcoming: LineQueue;
   private session: Session | undefined;
   private feed: CaptureDoubts | undefined;
   private hypotheses: Hypotheses | undefined;
@@ -167,12 +174,18 @@ class TraceReplay {
     this.options = options;
     this.receiver = receiver;
     this.lookahead = options.blind ? LOOKAHEAD_BLIND : LOOKAHEAD;
+    this.upcoming = new LineQueue(this.lookahead);
     this.until = options.until ?? Number.POSITIVE_INFINITY;
   }
 
   take(line: RecordedLine, lineNumber: number): 'stop' | undefined {
-    this.upcoming.push(this.options.blind ? withoutResults(line) : line, lineNumber);
-    return this.upcoming.length > this.lookahead ? this.next() : undefined;
+    const { upcoming } = this;
+    // A whole window goes at once, and all of it is told as much ahead.
+    const kept = this.lookahead + WINDOW;
+    upcoming.push(this.options.blind ? withoutResults(line) : line, lineNumber);
+    if (upcoming.length <= kept + BATCH) return undefined;
+    while (upcoming.length > kept) if (this.next() === 'stop') return 'stop';
+    return undefined;
   }
 
   /** Replays what waits. */
@@ -191,7 +204,7 @@ class TraceReplay {
 
   private next(): 'stop' | undefined {
     const { upcoming } = this;
-    const length = windowLength(upcoming, LOOKAHEAD);
+    const length = windowLength(upcoming, WINDOW);
     if (length > 1 && this.feed !== undefined && concernsThreads(upcoming.first(length), this.until))
       return this.nextWindow(length);
     const lineNumber = upcoming.firstNumber;

@@ -4,8 +4,8 @@
  */
 import type { IoctlLine } from './recording.ts';
 
-/** More than the engine is told ahead. */
-const SLOTS = 64;
+/** More than the lines that are read and not yet replayed. */
+const SLOTS = 128;
 /** The recorder writes no more of a struct. */
 export const SLOT_BYTES = 256;
 
