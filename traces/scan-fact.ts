@@ -39,28 +39,31 @@ const TRUNCATE = {
 export function scanFact(teller: Teller): CredLine | OpenLine | FtruncateLine | undefined {
   if (passes(CRED.uid)) return credentials(teller);
   if (passes(TRUNCATE.fd)) return truncation(teller);
-  if (!passes(OPEN.fd)) return undefined;
-  const fd = small();
-  return fd < 0 ? undefined : { ...teller, ev: 'open', path: '/dev/iommu', fd };
+  return passes(OPEN.fd) ? opening(teller) : undefined;
 }
 
-function credentials(teller: Teller): CredLine | undefined {
+function opening({ seq, ns, pid, tid }: Teller): OpenLine | undefined {
+  const fd = small();
+  return fd < 0 ? undefined : { seq, ns, pid, tid, ev: 'open', path: '/dev/iommu', fd };
+}
+
+function credentials({ seq, ns, pid, tid }: Teller): CredLine | undefined {
   const uid = count();
   if (uid < 0 || !passes(CRED.memlock)) return undefined;
   const memlock = hexNumber();
   if (memlock === undefined || !passes(CRED.capEff)) return undefined;
   const capEff = hexNumber();
-  return capEff && { ...teller, ev: 'cred', uid, memlock, capEff };
+  return capEff && { seq, ns, pid, tid, ev: 'cred', uid, memlock, capEff };
 }
 
 /** Those that succeeded. */
-function truncation(teller: Teller): FtruncateLine | undefined {
+function truncation({ seq, ns, pid, tid }: Teller): FtruncateLine | undefined {
   const fd = small();
   if (fd < 0 || !passes(TRUNCATE.ino)) return undefined;
   const ino = count();
   if (ino < 0 || !passes(TRUNCATE.size)) return undefined;
   const size = hexNumber();
   return size !== undefined && passes(TRUNCATE.ret)
-    ? { ...teller, ev: 'ftruncate', fd, ino, size, ret: 0 }
+    ? { seq, ns, pid, tid, ev: 'ftruncate', fd, ino, size, ret: 0 }
     : undefined;
 }
