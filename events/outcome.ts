@@ -1,6 +1,6 @@
 /** What a decider answers: the result of one call, the facts that follow from it, and the bytes that it writes. */
 import type { Event } from './event.ts';
-import type { RuleId } from './rules.ts';
+import { errnoNumberOf, type RuleId } from './rules.ts';
 
 /** A value that nobody can know from outside: a descriptor number, a hardware register. Its bytes are written. */
 export const UNKNOWABLE: unique symbol = Symbol('unknowable');
@@ -21,6 +21,8 @@ export type Outcome = Readonly<{
   ret: number;
   /** The rule that refused the call; its register entry holds the errno. */
   rule: RuleId | undefined;
+  /** The number of that errno; 0 where no rule refused. */
+  errno: number;
   /** The fact that the recording does not hold and without which the result cannot be told. */
   missing: string | undefined;
   /** What happened. Refused calls can have events too: partial progress stays. */
@@ -47,7 +49,8 @@ function outcome(
   buffer: readonly Patch[] | undefined,
   others: readonly RuleId[] | undefined,
 ): Outcome {
-  return { ret, rule, missing, events, reply, raw, buffer, others };
+  const errno = rule === undefined ? 0 : errnoNumberOf(rule);
+  return { ret, rule, errno, missing, events, reply, raw, buffer, others };
 }
 
 /** Success that changes nothing and writes nothing. */

@@ -115,9 +115,13 @@ const deciders: { readonly [T in CommandType]: Decider<T> } = {
   TestUnknownOp: () => refuse('test/unknown-op'),
 };
 
-/** What the kernel answers to `command` at `site`. Reads, never writes. */
-export function decide(site: Site, command: Command): Outcome {
-  const decider = deciders[command.type] as Decider<CommandType>;
+/** What answers commands of this type. */
+export function deciderOf(type: CommandType): Decider<CommandType> {
+  return deciders[type] as Decider<CommandType>;
+}
+
+/** What the kernel answers to `command` at `site`. Reads, never writes. `decider`: for whoever knows it already. */
+export function decide(site: Site, command: Command, decider = deciderOf(command.type)): Outcome {
   const outcome = decider(site, command);
   return site.context.adrift ? whereAdrift(site, command, outcome) : outcome;
 }

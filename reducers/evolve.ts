@@ -6,7 +6,7 @@ import { reduceAccess } from './access.ts';
 import { reduceDevice } from './device.ts';
 import { reduceFault } from './fault.ts';
 import { reduceFile } from './file.ts';
-import { reduceHardware, settleHardware } from './hardware.ts';
+import { hardwareReaction, mayEndContexts, settleHardware } from './hardware.ts';
 import { reduceHwpt } from './hwpt.ts';
 import { reduceIoas } from './ioas.ts';
 import { reduceMemory } from './process.ts';
@@ -92,12 +92,25 @@ const reducers: { readonly [T in EventType]: (world: World, event: EventOf<T>) =
   ObjectDestroyed: (world, event) => destroyObject(world, event.context, event.id),
 };
 
+type Reaction = Readonly<{
+  hardware: ((world: World, event: Event) => void) | undefined;
+  objects: (world: World, event: Event) => void;
+  settles: boolean;
+}>;
+
+// One look for each event, in a map: V8 is slow to find a field whose name varies.
+const reactions = new Map<EventType, Reaction>();
+for (const type of Object.keys(reducers) as EventType[]) {
+  const objects = reducers[type] as (world: World, event: Event) => void;
+  reactions.set(type, { hardware: hardwareReaction(type), objects, settles: mayEndContexts(type) });
+}
+
 /** The recipe: applies `event` to a world that it may change. Streaming replay calls it on the world itself. */
 export function applyEvent(world: World, event: Event): void {
-  const reduce = reducers[event.type] as (world: World, event: Event) => void;
-  reduceHardware(world, event);
-  reduce(world, event);
-  settleHardware(world, event);
+  const { hardware, objects, settles } = reactions.get(event.type) as Reaction;
+  if (hardware !== undefined) hardware(world, event);
+  objects(world, event);
+  if (settles) settleHardware(world);
 }
 
 /** Immutable snapshots: the world after `event`; the one before stays as it was. */

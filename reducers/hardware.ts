@@ -1,6 +1,6 @@
 /**
  * What events leave behind in the IOMMUs. Runs beside the reducers of the objects and never feeds back into a decision:
- * reduceHardware() before them, while what ends is still there; settleHardware() after them, for contexts that ended.
+ * hardwareReaction() before them, while what ends is still there; settleHardware() after them, for contexts that ended.
  */
 import type { Event, EventOf, EventType } from '../events/event.ts';
 import { areaAt, forEachArea } from '../machines/area-tree.ts';
@@ -153,12 +153,9 @@ const reactions: { readonly [T in EventType]?: (world: World, event: EventOf<T>)
     flushStage1(world, event.context, (_entry, state) => state.deviceId === event.deviceId),
 };
 
-// A map, since most events have no entry here, and V8 is slow to find that an object lacks a key.
-const transitions = new Map(Object.entries(reactions) as [EventType, (world: World, event: Event) => void][]);
-
-/** The recipe for the hardware; called before the reducer of the objects. */
-export function reduceHardware(world: World, event: Event): void {
-  transitions.get(event.type)?.(world, event);
+/** What an event does to the hardware; called before the reducer of the objects. Most events do nothing to it. */
+export function hardwareReaction(type: EventType): ((world: World, event: Event) => void) | undefined {
+  return reactions[type] as ((world: World, event: Event) => void) | undefined;
 }
 
 /** Events with which a context can end: its last descriptor, or one whose close shows when its number is handed out again. */
@@ -172,10 +169,14 @@ const endings: ReadonlySet<EventType> = new Set<EventType>([
   'ProcessExited',
 ]);
 
-/** Called after the reducer of the objects: devices of contexts that ended go back to the kernel's own drivers. */
-export function settleHardware(world: World, event: Event): void {
+/** Whether settleHardware() has to be called after the reducer of the objects. */
+export function mayEndContexts(type: EventType): boolean {
+  return endings.has(type);
+}
+
+/** Devices of contexts that ended go back to the kernel's own drivers. */
+export function settleHardware(world: World): void {
   const { hardware } = world;
-  if (hardware.contexts.size === 0 || !endings.has(event.type)) return;
   for (const context of hardware.contexts.keys()) {
     if (world.contexts.has(context)) continue;
     for (const rid of hardware.contexts.get(context) ?? [])

@@ -31,6 +31,8 @@ export type Predicted = Readonly<{
   out: HexPattern | undefined;
   ptrOut: HexPattern | undefined;
   difference: Comparison | undefined;
+  /** Whether there is a result that it could differ from. */
+  recorded: boolean;
 }>;
 
 /** Whether the line tells the result of its call. */
@@ -38,10 +40,10 @@ export function isRecorded(line: CallLine): boolean {
   return (line.ev === 'mmap' ? (line.addr ?? line.errno) : line.ret) !== undefined;
 }
 
-function verdictOf(line: CallLine, { outcome, difference }: Predicted): Verdict {
+function verdictOf({ outcome, difference, recorded }: Predicted): Verdict {
   // What is not known can still be told apart from what cannot be.
   if (outcome.missing !== undefined) return difference === undefined ? 'undetermined' : 'diverging';
-  if (!isRecorded(line)) return 'predicted';
+  if (!recorded) return 'predicted';
   return difference === undefined ? 'conforming' : 'diverging';
 }
 
@@ -54,7 +56,7 @@ export function callResult(
   broken: string | undefined,
 ): CallResult {
   const { outcome, out, ptrOut, difference } = predicted;
-  const verdict = verdictOf(line, predicted);
+  const verdict = verdictOf(predicted);
   return { line, command, outcome, out, ptrOut, difference, verdict, broken, context };
 }
 

@@ -79,15 +79,14 @@ export class CaptureDoubts implements LineFeed {
   }
 
   feed(line: RecordedLine): CallResult | undefined {
-    if (line.ev === 'lost') return this.lost(line);
-    if (line.ev !== 'ioctl' || line.lacks === undefined) {
-      const result = this.inner.feed(line);
-      return result === undefined ? undefined : this.judge(result, undefined);
-    }
+    if (line.ev === 'ioctl') return this.call(line);
+    return line.ev === 'lost' ? this.lost(line) : this.judge(this.inner.feed(line), undefined);
+  }
+
+  private call(line: IoctlLine): CallResult | undefined {
+    if (line.lacks === undefined) return this.judge(this.inner.feed(line), undefined);
     const unseen = unseenInput(line);
-    if (unseen !== undefined) return this.unseen(line, unseen);
-    const result = this.inner.feed(line);
-    return result === undefined ? undefined : this.judge(result, line);
+    return unseen === undefined ? this.judge(this.inner.feed(line), line) : this.unseen(line, unseen);
   }
 
   private lost({ count, place }: Extract<RecordedLine, { ev: 'lost' }>): undefined {
@@ -116,8 +115,8 @@ export class CaptureDoubts implements LineFeed {
     return doubtful(answer, this.clouded.get(context) ?? missing);
   }
 
-  private judge(result: CallResult, line: IoctlLine | undefined): CallResult {
-    if (result.verdict === 'unchecked') return result;
+  private judge(result: CallResult | undefined, line: IoctlLine | undefined): CallResult | undefined {
+    if (result === undefined || result.verdict === 'unchecked') return result;
     const fact = this.clouded.get(result.context);
     if (fact !== undefined) return { ...doubtful({ ...result, broken: undefined }, fact), undoubted: result };
     this.fallBehind(result);

@@ -1,7 +1,6 @@
 /** Prediction against recording: the first field that differs, in the order return value, errno, struct, second buffer. */
 import { errnoName } from '../events/errno.ts';
 import type { Outcome } from '../events/outcome.ts';
-import { errnoNumberOf } from '../events/rules.ts';
 import { bytesRead, fits, type HexPattern } from './prediction.ts';
 import type { IoctlLine, MmapLine, ReadLine, WriteLine } from './recording.ts';
 
@@ -11,17 +10,13 @@ export type Comparison = Readonly<{
   predicted: string;
 }>;
 
-function predictedErrno(outcome: Outcome): number | undefined {
-  return outcome.rule === undefined ? undefined : errnoNumberOf(outcome.rule);
+function named(errno: number): string {
+  return errno === 0 ? 'success' : errnoName(errno);
 }
 
-function named(errno: number | undefined): string {
-  return errno === undefined ? 'success' : errnoName(errno);
-}
-
-function compareResult(ret: number, errno: number | undefined, outcome: Outcome): Comparison | undefined {
-  const predicted = predictedErrno(outcome);
-  if (predicted !== errno) return { field: 'errno', recorded: named(errno), predicted: named(predicted) };
+function compareResult(ret: number, errno: number, outcome: Outcome): Comparison | undefined {
+  if (outcome.errno !== errno)
+    return { field: 'errno', recorded: named(errno), predicted: named(outcome.errno) };
   if (ret !== outcome.ret) return { field: 'ret', recorded: String(ret), predicted: String(outcome.ret) };
   return undefined;
 }
@@ -34,7 +29,7 @@ export function compareIoctl(
   ptrOut: HexPattern | undefined,
 ): Comparison | undefined {
   if (line.ret === undefined) return undefined;
-  const result = compareResult(line.ret, line.errno, outcome);
+  const result = compareResult(line.ret, line.errno ?? 0, outcome);
   if (result !== undefined) return result;
   if (!fits(out, line.out))
     return { field: 'out', recorded: line.out ?? 'unchanged', predicted: out ?? 'unchanged' };
@@ -45,7 +40,7 @@ export function compareIoctl(
 
 export function compareRead(line: ReadLine, outcome: Outcome): Comparison | undefined {
   if (line.ret === undefined) return undefined;
-  const result = compareResult(line.ret, line.errno, outcome);
+  const result = compareResult(line.ret, line.errno ?? 0, outcome);
   if (result !== undefined) return result;
   const data = bytesRead(outcome) ?? '';
   return fits(data, line.data ?? '')
@@ -54,11 +49,11 @@ export function compareRead(line: ReadLine, outcome: Outcome): Comparison | unde
 }
 
 export function compareWrite(line: WriteLine, outcome: Outcome): Comparison | undefined {
-  return line.ret === undefined ? undefined : compareResult(line.ret, line.errno, outcome);
+  return line.ret === undefined ? undefined : compareResult(line.ret, line.errno ?? 0, outcome);
 }
 
 /** The address is the process's own; only success and errno are predicted. */
 export function compareMmap(line: MmapLine, outcome: Outcome): Comparison | undefined {
   if (line.addr === undefined && line.errno === undefined) return undefined;
-  return compareResult(line.errno === undefined ? 0 : -1, line.errno, outcome);
+  return compareResult(line.errno === undefined ? 0 : -1, line.errno ?? 0, outcome);
 }

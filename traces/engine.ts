@@ -74,10 +74,9 @@ export class ReplayEngine {
   /** Takes one line; answers for calls, undefined for facts. */
   feed(line: RecordedLine): CallResult | undefined {
     this.seenLast = line;
+    if (line.ev === 'ioctl') return this.ioctl(line);
     if (line.ev !== 'program') this.line = line;
     switch (line.ev) {
-      case 'ioctl':
-        return this.ioctl(line);
       case 'read':
       case 'write':
         return this.readWrite(line);
@@ -173,6 +172,7 @@ export class ReplayEngine {
 
   private ioctl(line: IoctlLine): CallResult {
     const { site } = this;
+    this.line = line;
     const file = site.arrive(line.pid, line.fd);
     const number = numberOf(line.req);
     if (file === undefined) return withoutLineage(line, ioctlName(line.kind, number));
@@ -182,7 +182,7 @@ export class ReplayEngine {
     const name = entry?.name ?? ioctlName(file.kind, number);
     site.newFd = newDescriptor(entry, line, this.world, site);
     if (site.context.broken !== '') return this.unchecked(line, name, entry);
-    const outcome = refusal ?? (command === undefined ? DONE : decide(site, command));
+    const outcome = refusal ?? (command === undefined ? DONE : decide(site, command, entry?.decider));
     this.secondAsked = site.secondAsked;
     let predicted = this.predicted(line, entry, outcome);
     let open = CLOSED;
@@ -240,7 +240,7 @@ export class ReplayEngine {
     const second = written ? site.second : undefined;
     const ptrOut = second && secondAfter(outcome, second, overlayOf(line, this.site.arg, out, second));
     const difference = outcome.missing === undefined ? compareIoctl(line, outcome, out, ptrOut) : undefined;
-    return { outcome, out, ptrOut, difference };
+    return { outcome, out, ptrOut, difference, recorded: line.ret !== undefined };
   }
 
   /** Whether the last call may have gone otherwise; see takeFork(). */
@@ -340,7 +340,7 @@ export class ReplayEngine {
       line,
       name,
       site.context.id,
-      { outcome, out: bytesRead(outcome), ptrOut: undefined, difference },
+      { outcome, out: bytesRead(outcome), ptrOut: undefined, difference, recorded: line.ret !== undefined },
       settled,
     );
   }
@@ -358,7 +358,7 @@ export class ReplayEngine {
       line,
       'mmap',
       site.context.id,
-      { outcome, out: undefined, ptrOut: undefined, difference },
+      { outcome, out: undefined, ptrOut: undefined, difference, recorded: ret !== undefined },
       settled,
     );
   }

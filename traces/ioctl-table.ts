@@ -1,8 +1,9 @@
-/** Which command an ioctl number is, on which kind of descriptor, and how its struct is decoded. */
+/** Which command an ioctl number is, on which kind of descriptor, how its struct is decoded, and what answers it. */
 
 import type { Command, CommandType, StructCommand } from '../events/command.ts';
 import { hex } from '../events/hex.ts';
 import * as numbers from '../events/ioctl-number.ts';
+import { type Decider, deciderOf } from '../machines/decide.ts';
 import type { Decode, StructLayout } from './decode-struct.ts';
 import { HEX_DIGIT } from './hex-digit.ts';
 import { commandDecoders, commandLayouts } from './uapi/registry.ts';
@@ -14,6 +15,7 @@ export type IoctlEntry = Readonly<{
   type: CommandType;
   layout: StructLayout;
   decode: Decode<Command>;
+  decider: Decider<CommandType>;
 }>;
 
 type StructType = StructCommand['type'];
@@ -45,7 +47,7 @@ function typeOf(name: string): string {
 function entry(number: number, name: string, type: string): IoctlEntry {
   const layout = commandLayouts[type as StructType];
   const decode = commandDecoders[type as StructType] as Decode<Command>;
-  return { number, name, type: type as CommandType, layout, decode };
+  return { number, name, type: type as CommandType, layout, decode, decider: deciderOf(type as CommandType) };
 }
 
 function table(names: Map<number, string>, prefix: string): ReadonlyMap<number, IoctlEntry> {

@@ -7,6 +7,10 @@ export class LineQueue implements Iterable<RecordedLine> {
   /** As many places as a power of two. */
   private lines: (RecordedLine | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined);
   private numbers: number[] = new Array(FIRST_CAPACITY).fill(0);
+  /** When the calls of these lines began, ns; NaN where a line is no ioctl. */
+  private starts: number[] = new Array(FIRST_CAPACITY).fill(0);
+  /** When they had ended, as far as the lines tell; 0 where they do not. */
+  private ends: number[] = new Array(FIRST_CAPACITY).fill(0);
   private head = 0;
   private readonly ahead: number;
   length = 0;
@@ -21,6 +25,18 @@ export class LineQueue implements Iterable<RecordedLine> {
     const place = this.placeOf(this.length++);
     this.lines[place] = line;
     this.numbers[place] = lineNumber;
+    const call = line.ev === 'ioctl' ? line : undefined;
+    this.starts[place] = call === undefined ? Number.NaN : call.ns;
+    this.ends[place] = call?.dur === undefined ? 0 : call.ns + call.dur;
+  }
+
+  /**
+   * The first line is no ioctl, or one that has ended before the ioctl after it begins: so it is with nearly all lines, and this
+   * tells without a look at them. Of all others, windowLength() tells.
+   */
+  get firstIsAlone(): boolean {
+    const end = this.ends[this.head] as number;
+    return end === 0 || this.length < 2 || (this.starts[this.placeOf(1)] as number) >= end;
   }
 
   /** The line after `index` others; undefined past the last. */
@@ -63,17 +79,15 @@ export class LineQueue implements Iterable<RecordedLine> {
 
   private grow(): void {
     const { head } = this;
-    const capacity = this.lines.length;
-    this.lines = [
-      ...this.lines.slice(head),
-      ...this.lines.slice(0, head),
-      ...new Array(capacity).fill(undefined),
-    ];
-    this.numbers = [
-      ...this.numbers.slice(head),
-      ...this.numbers.slice(0, head),
-      ...new Array(capacity).fill(0),
-    ];
+    this.lines = doubled(this.lines, head, undefined);
+    this.numbers = doubled(this.numbers, head, 0);
+    this.starts = doubled(this.starts, head, 0);
+    this.ends = doubled(this.ends, head, 0);
     this.head = 0;
   }
+}
+
+/** The ring, with its head in front, and as much room behind it. */
+function doubled<T>(ring: readonly T[], head: number, nothing: T): T[] {
+  return [...ring.slice(head), ...ring.slice(0, head), ...new Array<T>(ring.length).fill(nothing)];
 }

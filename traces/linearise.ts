@@ -42,9 +42,6 @@ export function windowLength(
   longest: number,
 ): number {
   let end = endOf(lines.at(0));
-  const next = lines.at(1);
-  // Most recordings have one thread: a call has ended before the next begins.
-  if (end === 0 || next === undefined || (next.ev === 'ioctl' && next.ns >= end)) return 1;
   let length = 1;
   for (; length < Math.min(lines.length, longest); length++) {
     const line = lines.at(length) as RecordedLine;

@@ -23,7 +23,8 @@ export function referencesOf(world: World, line: RecordedLine): readonly Referen
         : [];
     case 'ioctl': {
       const kind = openFileAt(world, world.processes.get(line.pid), line.fd)?.kind;
-      return kind === 'iommufd' || kind === 'vfio-dev' ? namedBy({ ...line, kind }) : [];
+      if (kind !== 'iommufd' && kind !== 'vfio-dev') return [];
+      return namedBy(kind === line.kind ? line : { ...line, kind });
     }
     default:
       return [];

@@ -204,7 +204,7 @@ class TraceReplay {
 
   private next(): 'stop' | undefined {
     const { upcoming } = this;
-    const length = windowLength(upcoming, WINDOW);
+    const length = upcoming.firstIsAlone ? 1 : windowLength(upcoming, WINDOW);
     if (length > 1 && this.feed !== undefined && concernsThreads(upcoming.first(length), this.until))
       return this.nextWindow(length);
     const lineNumber = upcoming.firstNumber;
@@ -270,11 +270,12 @@ class TraceReplay {
   private replay(line: RecordedLine, lineNumber: number): 'stop' | undefined {
     const { session, feed } = this;
     if (line.ev === 'trace') return this.begin(line, lineNumber);
-    if (session === undefined || feed === undefined || line.seq > this.until) {
+    const { seq } = line;
+    if (session === undefined || feed === undefined || seq > this.until) {
       this.handOn(true);
       return 'stop';
     }
-    this.seq = line.seq;
+    this.seq = seq;
     this.receiver.onFeed?.(line, lineNumber, session);
     const result = this.feedGuarded(feed, line, lineNumber);
     if (this.fed(line, result, session) === 'stop') {

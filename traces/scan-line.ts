@@ -179,23 +179,27 @@ function scanIoctl(seq: number, ns: number): IoctlLine | undefined {
   return dur < 0 ? undefined : line;
 }
 
-/** What is asked of event descriptors, and the close of any; as JSON.parse() would make it. */
-type QueueDraft = {
-  seq: number;
-  ns: number;
-  pid: number;
-  tid: number;
-  ev: QueueEvent;
-  fd: number;
-  kind: FdKind;
-  len?: number;
-  events?: number;
-  revents?: number;
-  ret?: number | undefined;
-  errno?: number | undefined;
-  data?: HexBytes;
-  dur?: number;
-};
+/** What is asked of event descriptors, and the close of any: one shape for all of them, as ioctls have one. */
+function queueLine(seq: number, ns: number, ev: QueueEvent, fd: number, kind: FdKind) {
+  return {
+    seq,
+    ns,
+    pid: caller.pid,
+    tid: caller.tid,
+    ev,
+    fd,
+    kind,
+    len: undefined as number | undefined,
+    events: undefined as number | undefined,
+    revents: undefined as number | undefined,
+    ret: undefined as number | undefined,
+    errno: undefined as number | undefined,
+    data: undefined as HexBytes | undefined,
+    dur: undefined as number | undefined,
+  };
+}
+
+type QueueDraft = ReturnType<typeof queueLine>;
 
 function scanOther(seq: number, ns: number): RecordedLine | undefined {
   if (!passes(BEFORE.ev)) return undefined;
@@ -210,7 +214,7 @@ function scanOther(seq: number, ns: number): RecordedLine | undefined {
   if (fd < 0 || !passes(BEFORE.kind)) return undefined;
   const kind = oneOf(KINDS);
   if (kind === undefined) return undefined;
-  const line: QueueDraft = { seq, ns, pid: caller.pid, tid: caller.tid, ev, fd, kind };
+  const line = queueLine(seq, ns, ev, fd, kind);
   return askedOfQueue(line) && result(line) && answeredByQueue(line) ? (line as RecordedLine) : undefined;
 }
 
