@@ -177,8 +177,13 @@ export type Hwpt = HwptPaging | HwptNested;
 
 /** The published object at `id` whatever its kind, as iommufd_get_object() with type ANY. */
 export function objectAt(context: Context, id: number): Exclude<IommuObject, Tombstone> | undefined {
-  const object = context.objects[id];
+  const object = entryAt(context, id);
   return object === undefined || object.kind === 'tombstone' ? undefined : object;
+}
+
+/** Programs name any number: V8 would take a large one for the name of a field, and be slower with all others from then on. */
+function entryAt({ objects }: Context, id: number): IommuObject | undefined {
+  return id < objects.length ? objects[id] : undefined;
 }
 
 /** The object at `id` if it has that kind, as iommufd_get_object() with a type. */
@@ -187,7 +192,7 @@ export function objectOf<K extends ObjectKind>(
   id: number,
   kind: K,
 ): Extract<IommuObject, { kind: K }> | undefined {
-  const object = context.objects[id];
+  const object = entryAt(context, id);
   return object !== undefined && object.kind === kind
     ? (object as Extract<IommuObject, { kind: K }>)
     : undefined;

@@ -139,17 +139,24 @@ export class ReplayEngine {
     return this.apply(outcome.events);
   }
 
-  private apply(events: readonly Event[], outcome?: Outcome): undefined {
+  private apply(events: readonly Event[]): undefined {
+    this.fold(events);
+    return undefined;
+  }
+
+  /** Applies the events; answers the invariant that broke, if one did. */
+  private fold(events: readonly Event[], outcome?: Outcome): string | undefined {
+    let broken: string | undefined;
     for (const event of events) {
       this.onEvent?.(event);
       applyEvent(this.world, event);
-      if (event.type === 'InvariantBroken' && this.line !== undefined) {
-        this.onInvariant?.(this.line, event.invariant, event.context);
-      }
+      if (event.type !== 'InvariantBroken') continue;
+      broken ??= event.invariant;
+      if (this.line !== undefined) this.onInvariant?.(this.line, event.invariant, event.context);
     }
     if (this.onApplied !== undefined && this.line !== undefined)
       this.onApplied(this.world, events, outcome, this.line);
-    return undefined;
+    return broken;
   }
 
   private open(pid: number, fd: number, line: Extract<RecordedLine, { ev: 'open' }>): undefined {
@@ -208,7 +215,7 @@ export class ReplayEngine {
     }
     const refused = followed.rule !== undefined || followed.missing !== undefined;
     this.unfollowed = line.ret !== undefined && line.ret >= 0 && refused && followed.events.length === 0;
-    const broken = this.follow(followed);
+    const broken = this.fold(followed.events, followed);
     return callResult(line, name, site.context.id, predicted, broken);
   }
 
@@ -335,13 +342,13 @@ export class ReplayEngine {
         : line.ev === 'read'
           ? compareRead(line, outcome)
           : compareWrite(line, outcome);
-    const settled = this.follow(line.ret === undefined ? outcome : adopted(line.ret, outcome, outcome));
+    const followed = line.ret === undefined ? outcome : adopted(line.ret, outcome, outcome);
     return callResult(
       line,
       name,
       site.context.id,
       { outcome, out: bytesRead(outcome), ptrOut: undefined, difference, recorded: line.ret !== undefined },
-      settled,
+      this.fold(followed.events, followed),
     );
   }
 
@@ -353,21 +360,14 @@ export class ReplayEngine {
     const outcome = decideMapping(site, line);
     const difference = compareMmap(line, outcome);
     const ret = line.errno === undefined ? (line.addr === undefined ? undefined : 0) : -1;
-    const settled = this.follow(ret === undefined ? outcome : adopted(ret, outcome, outcome));
+    const followed = ret === undefined ? outcome : adopted(ret, outcome, outcome);
     return callResult(
       line,
       'mmap',
       site.context.id,
       { outcome, out: undefined, ptrOut: undefined, difference, recorded: ret !== undefined },
-      settled,
+      this.fold(followed.events, followed),
     );
-  }
-
-  /** Applies the events; answers the invariant that broke, if one did. */
-  private follow(outcome: Outcome): string | undefined {
-    this.apply(outcome.events, outcome);
-    for (const event of outcome.events) if (event.type === 'InvariantBroken') return event.invariant;
-    return undefined;
   }
 
   /** After an invariant broke nothing is claimed of the context; only descriptors are followed. */

@@ -1,16 +1,16 @@
 /** Lines read and not yet replayed, in a ring: one comes and one goes for each call, and an array would move all of them. */
 import type { RecordedLine } from './recording.ts';
 
-const FIRST_CAPACITY = 64;
+const FIRST_CAPACITY = 128;
 
 export class LineQueue implements Iterable<RecordedLine> {
   /** As many places as a power of two. */
   private lines: (RecordedLine | undefined)[] = new Array(FIRST_CAPACITY).fill(undefined);
-  private numbers: number[] = new Array(FIRST_CAPACITY).fill(0);
+  private numbers = new Float64Array(FIRST_CAPACITY);
   /** When the calls of these lines began, ns; NaN where a line is no ioctl. */
-  private starts: number[] = new Array(FIRST_CAPACITY).fill(0);
+  private starts = new Float64Array(FIRST_CAPACITY);
   /** When they had ended, as far as the lines tell; 0 where they do not. */
-  private ends: number[] = new Array(FIRST_CAPACITY).fill(0);
+  private ends = new Float64Array(FIRST_CAPACITY);
   private head = 0;
   private readonly ahead: number;
   length = 0;
@@ -78,16 +78,19 @@ export class LineQueue implements Iterable<RecordedLine> {
   }
 
   private grow(): void {
-    const { head } = this;
-    this.lines = doubled(this.lines, head, undefined);
-    this.numbers = doubled(this.numbers, head, 0);
-    this.starts = doubled(this.starts, head, 0);
-    this.ends = doubled(this.ends, head, 0);
+    const { head, lines } = this;
+    this.lines = [...lines.slice(head), ...lines.slice(0, head), ...new Array(lines.length).fill(undefined)];
+    this.numbers = doubled(this.numbers, head);
+    this.starts = doubled(this.starts, head);
+    this.ends = doubled(this.ends, head);
     this.head = 0;
   }
 }
 
 /** The ring, with its head in front, and as much room behind it. */
-function doubled<T>(ring: readonly T[], head: number, nothing: T): T[] {
-  return [...ring.slice(head), ...ring.slice(0, head), ...new Array<T>(ring.length).fill(nothing)];
+function doubled(ring: Float64Array, head: number): Float64Array<ArrayBuffer> {
+  const twice = new Float64Array(2 * ring.length);
+  twice.set(ring.subarray(head));
+  twice.set(ring.subarray(0, head), ring.length - head);
+  return twice;
 }
