@@ -15,7 +15,7 @@ import { checkInvariants } from '../reducers/invariants.ts';
 import { CHUNK_RUNS, fuzzChunk } from '../traces/fuzz.ts';
 import { platformOf } from '../traces/platform-of.ts';
 import { headerOf, targetOf } from '../traces/program-target.ts';
-import { ratio, takeTurns } from './measure.ts';
+import { ratio, shareOf, takeTurns } from './measure.ts';
 
 const ROUNDS = 9;
 const WARM_UP = 3;
@@ -166,11 +166,8 @@ function fuzzer(): void {
 
 const times = await takeTurns(ROUNDS, { baseline, fuzzer }, WARM_UP);
 const turns = ROUNDS + WARM_UP;
-const one = { median: times.baseline.median / (ran / turns), least: times.baseline.least / (ran / turns) };
-const other = {
-  median: times.fuzzer.median / (fuzzed / turns),
-  least: times.fuzzer.least / (fuzzed / turns),
-};
+const one = shareOf(times.baseline, ran / turns);
+const other = shareOf(times.fuzzer, fuzzed / turns);
 const perSecond = (ms: number) => `${Math.round(1000 / ms)} calls/s`;
 
 console.log(`fc.commands and Immer  ${perSecond(one.median)} (at best ${perSecond(one.least)})`);

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SELFTEST } from './corpus.ts';
-import { milliseconds, type Times, takeTurns } from './measure.ts';
+import { milliseconds, ratio, takeTurns } from './measure.ts';
 
 const ROUNDS = 3;
 const RUNS = 40_000;
@@ -20,19 +20,15 @@ function ioasis(...args: readonly string[]): Promise<void> {
   );
 }
 
-function gain(one: Times, two: Times): string {
-  return `${(one.median / two.median).toFixed(2)} (by the least: ${(one.least / two.least).toFixed(2)})`;
-}
-
 type Contenders = Readonly<Record<'one' | 'two' | 'apart', () => Promise<unknown>>>;
 
 async function measure(what: string, contenders: Contenders): Promise<void> {
   const { one, two, apart } = await takeTurns(ROUNDS, contenders);
   console.log(what);
   console.log(`  --jobs 1       ${milliseconds(one)}`);
-  console.log(`  --jobs 2       ${milliseconds(two)}, faster by ${gain(one, two)}`);
+  console.log(`  --jobs 2       ${milliseconds(two)}, faster by ${ratio(one, two)}`);
   console.log(
-    `  two processes  ${milliseconds(apart)}, faster by ${gain(one, apart)}: the most that is to be had here`,
+    `  two processes  ${milliseconds(apart)}, faster by ${ratio(one, apart)}: the most that is to be had here`,
   );
 }
 

@@ -1,11 +1,12 @@
 /** Timing: contenders take turns, so that a busy machine slows all of them alike. */
 import { performance } from 'node:perf_hooks';
 
-export type Times = Readonly<{ median: number; least: number }>;
+/** Milliseconds. `turns`: of each turn, in their order. */
+export type Times = Readonly<{ median: number; least: number; turns: readonly number[] }>;
 
 /**
  * Milliseconds of each contender over `rounds` turns, after `warmUp` turns: V8 compiles for speed what has run for a while, and what
- * lasts a tenth of a second only has to run a dozen times for it.
+ * lasts a tenth of a second only has to run some thirty times for it.
  */
 export async function takeTurns<Name extends string>(
   rounds: number,
@@ -25,14 +26,26 @@ export async function takeTurns<Name extends string>(
   return Object.fromEntries(summary) as Record<Name, Times>;
 }
 
-function summarise(times: readonly number[]): Times {
-  const ascending = [...times].sort((one, other) => one - other);
-  return { median: ascending[ascending.length >> 1] ?? 0, least: ascending[0] ?? 0 };
+function summarise(turns: readonly number[]): Times {
+  return { median: medianOf(turns), least: Math.min(...turns), turns };
 }
 
-/** `1.93` of two times, by median and by least. */
+function medianOf(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
+}
+
+/** Of one of `parts` equal parts. */
+export function shareOf({ median, least, turns }: Times, parts: number): Times {
+  return { median: median / parts, least: least / parts, turns: turns.map((time) => time / parts) };
+}
+
+/**
+ * `1.93` of two contenders: the median of their ratios in each turn, since what disturbs one of them mostly disturbs the other beside
+ * it; and the ratio of their least times.
+ */
 export function ratio(slow: Times, fast: Times): string {
-  return `${(slow.median / fast.median).toFixed(2)} (by the least: ${(slow.least / fast.least).toFixed(2)})`;
+  const ratios = slow.turns.map((time, turn) => time / (fast.turns[turn] as number));
+  return `${medianOf(ratios).toFixed(2)} (by the least: ${(slow.least / fast.least).toFixed(2)})`;
 }
 
 export function milliseconds({ median, least }: Times): string {
