@@ -30,6 +30,11 @@ function jsonOf(args: readonly string[]): Record<string, unknown> {
 const WRONG = recording(HEADER, OPEN, { ...IOAS_ALLOC, out: '0c0000000000000002000000' });
 
 describe('ioasis', () => {
+  it('runs by its own name, as npx runs it', () => {
+    const { status, stdout } = spawnSync(PROGRAM, ['--version'], { encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: ioasis(['--version']).stdout });
+  });
+
   it.each(['replay', 'predict', 'explain', 'show', 'compare'])('has an example in the help of %s', (verb) => {
     const { status, stdout } = ioasis([verb, '--help']);
     expect(stdout).toMatch(/Example/);
