@@ -4,48 +4,27 @@ import { emptyWorld, type World } from '../machines/world.ts';
 /**
  * Copies maps, sets, arrays and plain objects in depth. Instances of classes (area trees) are values that are never
  * changed in place, so copy and original share them; so do address spaces, which are replaced as a whole.
- *
- * A copy that `lasts` takes twice as long to make and is as quick to look at as the original; see copierOf().
  */
-export function copyWorld(world: World, lasts = false): World {
+export function copyWorld(world: World): World {
   const { spaces, ...rest } = world;
-  const copy = lasts ? copyAlike(rest) : copyPlainly(rest);
-  return Object.assign(emptyWorld(world.userTop), copy, { spaces: new Map(spaces) });
+  return Object.assign(emptyWorld(world.userTop), copyOf(rest), { spaces: new Map(spaces) });
 }
 
-function copyAlike(value: unknown): unknown {
-  return copyWith(value, copyAlike, (object) => copierOf(object)(object, copyAlike));
-}
-
-function copyPlainly(value: unknown): unknown {
-  return copyWith(value, copyPlainly, plainCopy);
-}
-
-function copyWith(
-  value: unknown,
-  copyValue: (value: unknown) => unknown,
-  copyObject: (value: object) => object,
-): unknown {
+function copyOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(copyValue);
-  if (value instanceof Map) return copyMap(value, copyValue);
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (value instanceof Map) return copyMap(value);
   if (value instanceof Set) return new Set(value);
-  return Object.getPrototypeOf(value) === Object.prototype ? copyObject(value) : value;
+  return Object.getPrototypeOf(value) === Object.prototype ? copierOf(value)(value, copyOf) : value;
 }
 
-function copyMap(map: ReadonlyMap<unknown, unknown>, copyValue: (value: unknown) => unknown) {
+function copyMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> {
   const copy = new Map<unknown, unknown>();
-  for (const [key, value] of map) copy.set(key, copyValue(value));
+  for (const [key, value] of map) copy.set(key, copyOf(value));
   return copy;
 }
 
-function plainCopy(value: object): object {
-  const copy: Record<string, unknown> = {};
-  for (const name in value) copy[name] = copyPlainly((value as Record<string, unknown>)[name]);
-  return copy;
-}
-
-type Copier = (value: object, copyValue: (value: unknown) => unknown) => object;
+type Copier = (value: object, copyOf: (value: unknown) => unknown) => object;
 
 /** By the first of their names: those that begin with it. */
 const copiers = new Map<string | undefined, { names: readonly string[]; copy: Copier }[]>();
@@ -58,9 +37,9 @@ function copierOf(value: object): Copier {
   const names = Object.keys(value);
   const begun = copiers.get(names[0]) ?? [];
   for (const known of begun) if (isSame(known.names, names)) return known.copy;
-  const fields = names.map((name) => `${JSON.stringify(name)}:copyValue(value[${JSON.stringify(name)}])`);
+  const fields = names.map((name) => `${JSON.stringify(name)}:copyOf(value[${JSON.stringify(name)}])`);
   // Generated from the names of our own fields, never from input; see decoder().
-  const copy = new Function('value', 'copyValue', `return {${fields.join()}};`) as Copier;
+  const copy = new Function('value', 'copyOf', `return {${fields.join()}};`) as Copier;
   copiers.set(names[0], [...begun, { names, copy }]);
   return copy;
 }

@@ -283,7 +283,7 @@ export class ReplayEngine {
   /** This engine goes on in `own`; each of the others has an engine of its own. */
   private divide(own: Outcome | undefined, ways: readonly Outcome[], answer: (way: Outcome) => CallResult) {
     const others = ways.map((way) => {
-      const engine = this.clone(true);
+      const engine = this.clone();
       engine.apply(way.events);
       return { engine, result: answer(way) };
     });
@@ -295,10 +295,10 @@ export class ReplayEngine {
     Object.assign(this.world, other.world);
   }
 
-  /** An engine that goes on from here without this one noticing; nobody is told of what it does. One that `lasts` may go on for long. */
-  clone(lasts = false): ReplayEngine {
+  /** An engine that goes on from here without this one noticing; nobody is told of what it does. */
+  clone(): ReplayEngine {
     const { kernel, platform } = this.options;
-    const clone = new ReplayEngine(copyWorld(this.world, lasts), { kernel, platform });
+    const clone = new ReplayEngine(copyWorld(this.world), { kernel, platform });
     clone.site.upcoming = this.site.upcoming;
     clone.random = this.random;
     clone.line = this.line;
