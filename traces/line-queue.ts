@@ -1,4 +1,5 @@
 /** Lines read and not yet replayed, in a ring: one comes and one goes for each call, and an array would move all of them. */
+import { callEnd } from './linearise.ts';
 import type { RecordedLine } from './recording.ts';
 
 const FIRST_CAPACITY = 128;
@@ -27,7 +28,7 @@ export class LineQueue implements Iterable<RecordedLine> {
     this.numbers[place] = lineNumber;
     const call = line.ev === 'ioctl' ? line : undefined;
     this.starts[place] = call === undefined ? Number.NaN : call.ns;
-    this.ends[place] = call?.dur === undefined ? 0 : call.ns + call.dur;
+    this.ends[place] = call === undefined ? 0 : callEnd(call);
   }
 
   /**

@@ -4,7 +4,7 @@ import type { CallResult } from './engine.ts';
 import { mayComeNext, type OverlappingCall, overlaps } from './linearise-call.ts';
 import { type Alternative, alternatives, type EffectId } from './linearise-effects.ts';
 import { feedStep, type Place, type Step } from './linearise-step.ts';
-import type { RecordedLine } from './recording.ts';
+import type { IoctlLine, RecordedLine } from './recording.ts';
 import { stateOf } from './state-of.ts';
 
 /** Steps tried at most for one window, and again for the smallest set that conflicts; past that its order is undecided. */
@@ -52,8 +52,12 @@ export function windowLength(
 }
 
 function endOf(line: RecordedLine | undefined): number {
-  if (line?.ev !== 'ioctl' || line.dur === undefined) return 0;
-  return line.ns + line.dur;
+  return line?.ev === 'ioctl' ? callEnd(line) : 0;
+}
+
+/** When the call had ended, ns; 0 where the line does not tell. */
+export function callEnd({ ns, dur }: IoctlLine): number {
+  return dur === undefined ? 0 : ns + dur;
 }
 
 export function overlappingCalls(lines: readonly RecordedLine[]): OverlappingCall[] {

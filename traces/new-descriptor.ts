@@ -41,10 +41,7 @@ export function newDescriptor(
   const field = entry === undefined ? undefined : FIELD.get(entry.type);
   if (field === undefined || entry === undefined) return -1;
   if (line.nextFd !== undefined) return line.nextFd;
-  if (field !== '' && line.out !== undefined) {
-    const { offset } = fieldAt(entry.layout, field);
-    return descriptorAt(line, line.out, offset);
-  }
+  if (field !== '' && line.out !== undefined) return descriptorAt(line, fieldAt(entry.layout, field).offset);
   let fd = 0;
   while (process.fds.has(fd) || process.foreign.has(fd)) fd++;
   if (line.ret !== undefined) return fd;
@@ -91,8 +88,7 @@ function unseenlyFree(
 export function recordedIova(entry: IoctlEntry | undefined, line: IoctlLine): bigint | undefined {
   const field = entry === undefined ? undefined : IOVA_FIELD[entry.type];
   if (field === undefined || entry === undefined || line.ret !== 0) return undefined;
-  const { offset } = fieldAt(entry.layout, field);
-  return Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 16), 'hex').readBigUInt64LE(0);
+  return written(line, fieldAt(entry.layout, field).offset, 8)?.readBigUInt64LE(0);
 }
 
 /** Where a command tells how much it did, and whether that is of use when it succeeds, or when it fails. */
@@ -106,9 +102,7 @@ export function recordedHandled(entry: IoctlEntry | undefined, line: IoctlLine):
   const counted = entry === undefined ? undefined : HANDLED[entry.type];
   if (counted === undefined || entry === undefined || line.lacks?.out) return undefined;
   if (counted.succeeds !== (line.ret === 0)) return undefined;
-  const { offset } = fieldAt(entry.layout, counted.field);
-  const word = Buffer.from((line.out ?? line.in).slice(offset * 2, offset * 2 + 8), 'hex');
-  return word.length < 4 ? undefined : word.readUInt32LE(0);
+  return written(line, fieldAt(entry.layout, counted.field).offset, 4)?.readUInt32LE(0);
 }
 
 /** The descriptor that a line hands out, as far as it tells without being decided; -1 for none. */
@@ -120,12 +114,18 @@ export function issuedBy(line: IoctlLine): number {
   const entry = test ? allTestEntries()[IOMMU_TEST_OP_CREATE_ACCESS] : nativeIoctls.get(number);
   const field = entry === undefined ? undefined : FIELD.get(entry.type);
   if (entry === undefined || field === undefined) return -1;
-  const { offset } = fieldAt(entry.layout, field);
-  return descriptorAt(line, line.out, offset);
+  return descriptorAt(line, fieldAt(entry.layout, field).offset);
 }
 
-/** The word that the kernel wrote at an offset (bytes) of the line's struct. */
-function descriptorAt(line: IoctlLine, out: string, offset: number): number {
-  if (isScanned(line)) return scannedView.getInt32(outSlotAt(line.seq) + offset, true);
-  return Buffer.from(out.slice(offset * 2, offset * 2 + 8), 'hex').readInt32LE(0);
+/** The number that the kernel wrote at an offset (bytes) of the line's struct; -1 where the line does not hold it. */
+function descriptorAt(line: IoctlLine, offset: number): number {
+  const held = line.out !== undefined && line.out.length >= 2 * (offset + 4);
+  if (held && isScanned(line)) return scannedView.getInt32(outSlotAt(line.seq) + offset, true);
+  return written(line, offset, 4)?.readInt32LE(0) ?? -1;
+}
+
+/** Bytes of the line's struct after the call; undefined where the line does not hold them. */
+function written(line: IoctlLine, offset: number, width: number): Buffer | undefined {
+  const bytes = Buffer.from((line.out ?? line.in).slice(offset * 2, (offset + width) * 2), 'hex');
+  return bytes.length < width ? undefined : bytes;
 }

@@ -2,7 +2,7 @@
  * Where the scanner is in a block of lines, and what it passes over there: texts, numbers, hexadecimal digits. One scan at a time,
  * and nothing to allocate for it.
  */
-import { HEX_DIGIT } from './hex-digit.ts';
+import { HEX_CHARACTERS, HEX_DIGIT, WORD_DIGITS } from './hex-digit.ts';
 import type { HexBytes, HexNumber } from './recording.ts';
 import { SLOT_BYTES, scannedBytes, scannedPairs } from './scanned-struct.ts';
 
@@ -12,17 +12,15 @@ const LETTER_X = 0x78;
 
 /** Digits of a number that a double surely holds. */
 const SAFE_DIGITS = 15;
-/** Hexadecimal digits of 64 bits, and of what a double surely holds. */
-const HEX_DIGITS = 16;
+/** Hexadecimal digits of what a double surely holds. */
 const EXACT_HEX_DIGITS = 13;
 const INT_MAX = 0x7fff_ffff;
 const REFUSED = -1;
 
-const HEX = '0123456789abcdefABCDEF';
 /** By two characters as one little-endian number: the byte that they are in hexadecimal digits, or -1. */
 const hexPairValue = new Int16Array(65536).fill(-1);
-for (const high of HEX) {
-  for (const low of HEX)
+for (const high of HEX_CHARACTERS) {
+  for (const low of HEX_CHARACTERS)
     hexPairValue[high.charCodeAt(0) | (low.charCodeAt(0) << 8)] = Number.parseInt(high + low, 16);
 }
 
@@ -110,7 +108,7 @@ export function hexNumber(): HexNumber | undefined {
   }
   const digits = end - from - 2;
   hexRead = digits > EXACT_HEX_DIGITS ? Number.NaN : value;
-  if (digits === 0 || digits > HEX_DIGITS || bytes[end] !== QUOTE) return undefined;
+  if (digits === 0 || digits > WORD_DIGITS || bytes[end] !== QUOTE) return undefined;
   at = end + 1;
   return text.slice(from, end) as HexNumber;
 }

@@ -4,7 +4,7 @@
  */
 import type { IoctlLine } from './recording.ts';
 
-/** More than the lines that are read and not yet replayed. */
+/** More than the lines that are read and not yet replayed, where these have results. */
 const SLOTS = 128;
 /** The recorder writes no more of a struct. */
 export const SLOT_BYTES = 256;

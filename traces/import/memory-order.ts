@@ -1,17 +1,9 @@
 /** Hexadecimal numbers as a trace prints them, and the bytes that they are in memory. */
-import { HEX_DIGIT } from '../hex-digit.ts';
+import { HEX_DIGIT, WORD_DIGITS } from '../hex-digit.ts';
 
-const WORD_DIGITS = 16;
 const ZERO = 0x30;
 const SPACE = 0x20;
 const BYTE_DIGITS = 2;
-
-/** Whether text[from, to) is one to sixteen hexadecimal digits. */
-export function isWord(text: string, from: number, to: number): boolean {
-  if (to <= from || to - from > WORD_DIGITS) return false;
-  for (let at = from; at < to; at++) if ((HEX_DIGIT[text.charCodeAt(at)] ?? -1) < 0) return false;
-  return true;
-}
 
 /**
  * Where the hexadecimal digits end that begin at `from` of the characters codes[0, to), one to sixteen and then a space or
@@ -22,7 +14,7 @@ export function wordEnd(codes: Uint8Array, from: number, to: number): number {
   for (; at < to; at++) {
     const code = codes[at] as number;
     if (code === SPACE) break;
-    if ((HEX_DIGIT[code] ?? -1) < 0) return -1;
+    if ((HEX_DIGIT[code] as number) < 0) return -1;
   }
   return at > from && at - from <= WORD_DIGITS ? at : -1;
 }

@@ -1,7 +1,8 @@
 /** The body of a probe event as text: `(function+0x4/0x166) cmd=0x3b81 w0=0xc …`. */
+import { isWord, WORD_DIGITS } from '../hex-digit.ts';
 import { rawBuffer } from '../raw-buffer.ts';
 import type { ProbeFetch, SecondFetch } from './kernel-event.ts';
-import { isWord, lowHalf, wordEnd, writeLittleEndian } from './memory-order.ts';
+import { lowHalf, wordEnd, writeLittleEndian } from './memory-order.ts';
 import { begins, codesOf } from './text-match.ts';
 
 export type ProbePlace = Readonly<{ probed: string; returns: boolean; fields: string }>;
@@ -76,7 +77,6 @@ const STRUCT = namesOf('w');
 const SECOND = namesOf('p');
 /** `0x`, which a field has that reads as a number. */
 const MARK = 2;
-const WORD_DIGITS = 16;
 
 /** Where the digits of a struct are put together. */
 const words = rawBuffer(STRUCT.length * WORD_DIGITS);

@@ -1,7 +1,7 @@
 /** Entries and returns of system calls as text: `sys_close(fd: 4)` of tracefs, `fd: 0x00000004` of trace-cmd and perf. */
 import { CAPTURED_CALLS } from '../capture-probes.ts';
+import { isWord } from '../hex-digit.ts';
 import type { SyscallArgs } from './kernel-event.ts';
-import { isWord } from './memory-order.ts';
 import { begins } from './text-match.ts';
 
 /** The calls that a capture is made of. */
